@@ -1,0 +1,1 @@
+"""Multi-object tracking and segmentation for ROS 2."""

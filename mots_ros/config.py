@@ -1,0 +1,250 @@
+"""The configuration: one frozen dataclass per stage, and the only place where defaults live.
+
+A field's metadata states its meaning and its range; the node declares ROS parameters from it, and
+``config/*.yaml`` are ROS parameter files that state what differs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A parameter is unknown, of the wrong type or out of range; the message names it."""
+
+
+def parameter(
+    default: Any,
+    description: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    restart: bool = False,
+) -> Any:
+    """A dataclass field with what a user must know of it.
+
+    ``low`` and ``high`` are inclusive. ``restart`` marks what cannot change while a node runs.
+    """
+    about = {
+        "description": description,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "restart": restart,
+    }
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """CenterNet with CondInst masks."""
+
+    weights: str = parameter(
+        "searchtrack_light.safetensors",
+        "Weights file; a bare name is looked up in the package's models folder.",
+        restart=True,
+    )
+    device: str = parameter(
+        "auto",
+        "Where the network runs; auto takes the GPU when there is one.",
+        choices=("auto", "cpu", "cuda"),
+        restart=True,
+    )
+    threads: int = parameter(
+        0, "Processor threads for the network; 0 leaves it to torch.", low=0, high=256, restart=True
+    )
+    input_width: int = parameter(
+        640, "Network input width in pixels, a multiple of 32.", low=64, high=4096, restart=True
+    )
+    input_height: int = parameter(
+        0,
+        "Network input height in pixels, a multiple of 32; 0 follows the image's shape.",
+        low=0,
+        high=4096,
+        restart=True,
+    )
+    score_threshold: float = parameter(
+        0.4, "Detections below this score are dropped.", low=0.0, high=1.0
+    )
+    peak_window: int = parameter(
+        3, "Side of the window in which a heat-map peak must be the largest, odd.", low=1, high=15
+    )
+    max_detections: int = parameter(100, "At most so many detections a frame.", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Association and the life of a track."""
+
+    name: str = parameter(
+        "searchtrack",
+        "searchtrack, or sort: the same detections linked by box overlap alone.",
+        choices=("searchtrack", "sort"),
+    )
+    assignment: str = parameter(
+        "greedy", "How pairs are chosen from the costs.", choices=("greedy", "hungarian")
+    )
+    min_affinity: float = parameter(
+        0.01,
+        "Pairs must exceed this affinity (overlap times search score).",
+        low=0.0,
+        high=1.0,
+    )
+    search_threshold: float = parameter(
+        0.4, "Search responses below this score are no candidates.", low=0.0, high=1.0
+    )
+    search_candidates: int = parameter(
+        3, "Candidates that each track's search may propose.", low=1, high=20
+    )
+    search_peak_window: int = parameter(
+        5, "Side of the peak window on the search response, odd.", low=1, high=15
+    )
+    birth_threshold: float = parameter(
+        0.4, "Only detections above this score start tracks.", low=0.0, high=1.0
+    )
+    confirm_hits: int = parameter(
+        1, "Detections until a track is reported; 1 reports it at once.", low=1, high=100
+    )
+    max_misses: int = parameter(
+        8, "Frames that a track may go unseen before it ends.", low=0, high=1000
+    )
+    frame_rate: float = parameter(
+        10.0,
+        "The camera's nominal rate in Hz; motion and its noise are counted in frames of it.",
+        low=0.1,
+        high=1000.0,
+        restart=True,
+    )
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """What only the ROS node needs."""
+
+    image_transport: str = parameter(
+        "raw",
+        "raw subscribes to sensor_msgs/Image, compressed to sensor_msgs/CompressedImage.",
+        choices=("raw", "compressed"),
+        restart=True,
+    )
+    overlay_opacity: float = parameter(
+        0.5, "Opacity of the masks in the overlay picture.", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set. Parameter names are ``stage.field``."""
+
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    node: NodeConfig = field(default_factory=NodeConfig)
+
+    def with_values(self, values: Mapping[str, Any]) -> Config:
+        """This configuration with ``{"stage.field": value}`` put in its place, checked.
+
+        Raises:
+            ConfigError: a name is unknown, or a value has the wrong type or range.
+        """
+        changes: dict[str, dict[str, Any]] = {}
+        known = parameters()
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigError(f"unknown parameter '{name}'; known: {', '.join(known)}")
+            stage, key = name.split(".")
+            changes.setdefault(stage, {})[key] = _checked(name, known[name], value)
+        return dataclasses.replace(
+            self,
+            **{
+                stage: dataclasses.replace(getattr(self, stage), **values)
+                for stage, values in changes.items()
+            },
+        )
+
+    def values(self) -> dict[str, Any]:
+        """All values by parameter name."""
+        return {
+            f"{stage.name}.{key}": value
+            for stage in dataclasses.fields(self)
+            for key, value in dataclasses.asdict(getattr(self, stage.name)).items()
+        }
+
+
+def parameters() -> dict[str, dataclasses.Field[Any]]:
+    """Every parameter's dataclass field (default, metadata) by its name."""
+    return {
+        f"{stage.name}.{entry.name}": entry
+        for stage in dataclasses.fields(Config)
+        for entry in dataclasses.fields(stage.default_factory)  # type: ignore[arg-type]
+    }
+
+
+def load_config(path: Path) -> Config:
+    """Read a ROS parameter file (``<node>: ros__parameters: ...``), nested or dotted keys.
+
+    Parameters that ROS itself owns (``use_sim_time``, ``qos_overrides``) pass unread.
+
+    Raises:
+        ConfigError: the file is no parameter file, or a key or value in it is wrong; the message
+            names the file.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(document, dict) or not document:
+        raise ConfigError(f"{path}: expected '<node>: ros__parameters: ...'")
+    config = Config()
+    for node, body in document.items():
+        if not isinstance(body, dict) or set(body) != {"ros__parameters"}:
+            raise ConfigError(f"{path}: '{node}' must hold 'ros__parameters' and nothing else")
+        values = _flattened(body["ros__parameters"] or {})
+        try:
+            config = config.with_values(
+                {name: value for name, value in values.items() if not owned_by_ros(name)}
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+    return config
+
+
+def owned_by_ros(name: str) -> bool:
+    """Whether rclpy itself declares this parameter."""
+    return name in ("use_sim_time", "start_type_description_service") or name.startswith(
+        "qos_overrides."
+    )
+
+
+def _flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(_flattened(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
+    """``value`` in the field's own type, or a ConfigError."""
+    kind = type(entry.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"'{name}' must be {kind.__name__}, not {value!r}")
+    if kind is float and not math.isfinite(value):
+        raise ConfigError(f"'{name}' must be finite, not {value}")
+    low, high, choices = (entry.metadata[key] for key in ("low", "high", "choices"))
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ConfigError(f"'{name}' must be in [{low}, {high}], not {value}")
+    if choices is not None and value not in choices:
+        raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'")
+    return value

@@ -1,0 +1,132 @@
+"""What flows through the package: frames, detections, tracks.
+
+Arrays are float32 unless said and read-only by convention. Image coordinates are continuous: the
+pixel in column i covers [i, i + 1), so its centre lies at i + 0.5 and an image of width W spans
+[0, W].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mots_ros.core.letterbox import Letterbox
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+Image = NDArray[np.uint8]
+LabelImage = NDArray[np.uint16]
+
+FeaturesT = TypeVar("FeaturesT")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera image.
+
+    ``stamp_ns`` is the camera's time in nanoseconds, ``frame_id`` its optical frame, ``image`` an
+    RGB uint8 array [H, W, 3].
+    """
+
+    stamp_ns: int
+    frame_id: str
+    image: Image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """N objects seen in one frame, in no particular order.
+
+    boxes: [N, 4] as x1, y1, x2, y2 in image pixels.
+    scores: [N] in [0, 1].
+    labels: int64 [N], an index into the detector's class names.
+    masks: [N, h, w] foreground probability on the network's stride-4 map, or None for a detector
+        that finds boxes only. They grow to image size only when they are published.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    labels: IntArray
+    masks: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, index: NDArray[Any]) -> Detections:
+        """The detections at ``index`` (integer positions or a boolean mask), in that order."""
+        masks = None if self.masks is None else self.masks[index]
+        return Detections(self.boxes[index], self.scores[index], self.labels[index], masks)
+
+
+@dataclass(frozen=True)
+class Observation(Generic[FeaturesT]):
+    """What a detector saw in one frame; ``features`` is whatever its tracker needs beside it."""
+
+    frame: Frame
+    letterbox: Letterbox
+    detections: Detections
+    features: FeaturesT
+
+
+class TrackStatus(Enum):
+    """A track's life: TENTATIVE until confirmed, CONFIRMED while seen, LOST while unseen."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object over time.
+
+    mean [7], covariance [7, 7] (float64): the Kalman state of ``core.kalman``, in image pixels and
+        frames.
+    box: [4] the last detected box, x1, y1, x2, y2 in image pixels.
+    score, label: of the last detection.
+    hits: detections so far; misses: frames since the last one.
+    memory: what the tracker remembers of the object's looks (a search kernel, an embedding).
+    """
+
+    id: int
+    status: TrackStatus
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    box: FloatArray
+    label: int
+    score: float
+    hits: int
+    misses: int
+    memory: Any = None
+
+
+@dataclass(frozen=True)
+class TrackedDetections:
+    """What a tracker reports for one frame: an identity (int64 [N], positive) per detection."""
+
+    ids: IntArray
+    detections: Detections
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """The pipeline's result for one frame.
+
+    label_image: uint16 [H, W] at image size, pixel = track id, 0 = background; masks are disjoint
+        by construction.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    ids: IntArray
+    detections: Detections
+    label_image: LabelImage
