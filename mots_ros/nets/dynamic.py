@@ -1,0 +1,46 @@
+"""Dynamic networks: three 1x1 convolutions whose weights the network itself writes, per object.
+
+One function serves both uses: CondInst's masks and SearchTrack's searcher (section 3.3, eq. 1).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+COORDINATE_SCALE = 128.0
+"""Map pixels by which the relative coordinates are divided."""
+
+
+def parameter_count(channels: int) -> int:
+    """Length of the weight vector for C feature channels: 2C² + 5C + 1 (8: 169, 16: 593)."""
+    return 2 * channels * channels + 5 * channels + 1
+
+
+def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
+    """Apply every object's own small network to one feature map.
+
+    The first layer sees two coordinate channels before the features: (centre - pixel) / 128, x then
+    y, in map pixels with integer pixel positions. They are linear in the position, so the centre's
+    share goes into the bias and one shared grid serves all objects: one matrix product per layer.
+
+    Args:
+        features: [C, H, W].
+        weights: [N, 2C² + 5C + 1], laid out as w1 [C, C+2], w2 [C, C], w3 [C], b1 [C], b2 [C], b3.
+        centres: [N, 2] reference x, y in map pixels (an integer is that pixel's own position).
+
+    Returns:
+        Logits [N, H, W].
+    """
+    c, h, w = features.shape
+    n = len(weights)
+    w1, w2, w3, b1, b2, b3 = weights.split([c * (c + 2), c * c, c, c, c, 1], dim=1)
+    w1 = w1.view(n, c, c + 2)
+    y = torch.arange(h, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
+    x = torch.arange(w, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
+    grid = torch.stack((x.expand(h, w), y.view(h, 1).expand(h, w)))
+    pixels = torch.cat((grid, features)).view(c + 2, h * w)
+    b1 = b1 + (w1[:, :, :2] @ (centres / COORDINATE_SCALE).unsqueeze(2)).squeeze(2)
+    hidden = torch.addmm(b1.reshape(n * c, 1), w1.reshape(n * c, c + 2), pixels).relu_()
+    hidden = torch.baddbmm(b2.unsqueeze(2), w2.view(n, c, c), hidden.view(n, c, h * w)).relu_()
+    return torch.baddbmm(b3.unsqueeze(2), w3.unsqueeze(1), hidden).view(n, h, w)

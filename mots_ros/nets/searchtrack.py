@@ -1,0 +1,137 @@
+"""The SearchTrack network: DLA, its neck, and a head for each map (paper, section 3 and figure 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mots_ros.nets.dla import DLA, DLAUp, IDAUp
+from mots_ros.nets.dynamic import parameter_count
+
+MASK_CHANNELS = 8
+SEARCH_CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The numbers that make a network of the classes below; stored beside the weights.
+
+    depths, channels: of ``DLA``. head_channels: width of every head. deformable: the neck's
+    convolutions. offset_head: whether a ``reg`` head refines centres below the map's pixel.
+    """
+
+    class_names: tuple[str, ...]
+    depths: tuple[int, int, int, int]
+    channels: tuple[int, int, int, int, int, int]
+    head_channels: int
+    deformable: bool
+    offset_head: bool
+
+
+DLA34 = NetworkSpec(
+    class_names=("car", "pedestrian"),
+    depths=(1, 2, 2, 1),
+    channels=(16, 32, 64, 128, 256, 512),
+    head_channels=256,
+    deformable=True,
+    offset_head=False,
+)
+"""The released KITTI MOTS model: 20,300,470 parameters."""
+
+LIGHT = NetworkSpec(
+    class_names=("car", "pedestrian"),
+    depths=(1, 1, 2, 1),
+    channels=(8, 16, 32, 64, 96, 128),
+    head_channels=48,
+    deformable=False,
+    offset_head=True,
+)
+"""Ten images a second and more at 192x640 on two processor cores."""
+
+
+@dataclass(frozen=True)
+class HeadMaps:
+    """The dense heads on the stride-4 map, for a batch.
+
+    heat: logits [B, classes, H, W]. size: width and height in map pixels [B, 2, H, W]. offset: from
+    the pixel's corner to the centre [B, 2, H, W], or None. search: [B, 16, H, W]. mask: [B, 8, H, W].
+    """
+
+    heat: Tensor
+    size: Tensor
+    offset: Tensor | None
+    search: Tensor
+    mask: Tensor
+
+
+class SearchTrackNet(nn.Module):
+    """Shared features, dense heads, and two controllers read only where an object is.
+
+    The controllers (``sch_weight``, ``conv_weight``) have hundreds of channels but are needed at a
+    handful of pixels, so they are evaluated there alone; the numbers are the same.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        neck = spec.channels[2:]
+        self.base = DLA(spec.depths, spec.channels)
+        self.dla_up = DLAUp(neck, spec.deformable)
+        self.ida_up = IDAUp(neck[0], neck[1:3], (2, 4), spec.deformable)
+
+        def head(channels: int) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv2d(neck[0], spec.head_channels, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(spec.head_channels, channels, 1),
+            )
+
+        self.hm = head(len(spec.class_names))
+        self.wh = head(2)
+        self.reg = head(2) if spec.offset_head else None
+        self.sch = head(SEARCH_CHANNELS)
+        self.sch_weight = head(parameter_count(SEARCH_CHANNELS))
+        self.seg = head(MASK_CHANNELS)
+        self.conv_weight = head(parameter_count(MASK_CHANNELS))
+        # Nearly every pixel is background: start the heat map at 10 % (CenterNet).
+        nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
+
+    def features(self, image: Tensor) -> Tensor:
+        """Normalised RGB [B, 3, H, W] -> shared features [B, C, H/4, W/4]."""
+        ladder = self.dla_up(self.base(image))
+        return self.ida_up(ladder[:3])[-1]
+
+    def heads(self, features: Tensor) -> HeadMaps:
+        """The dense heads."""
+        return HeadMaps(
+            heat=self.hm(features),
+            size=self.wh(features),
+            offset=None if self.reg is None else self.reg(features),
+            search=self.sch(features),
+            mask=self.seg(features),
+        )
+
+    def search_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Weights of the search networks [N, 593] of the objects at batch, y, x (int64 [N])."""
+        return _head_at(self.sch_weight, features, batch, y, x)
+
+    def mask_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Weights of the mask networks [N, 169] of the objects at batch, y, x (int64 [N])."""
+        return _head_at(self.conv_weight, features, batch, y, x)
+
+
+def _head_at(
+    head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor
+) -> Tensor:
+    """A head's output at single pixels [N, channels], from their 3x3 neighbourhoods."""
+    around = torch.arange(3, device=features.device)
+    padded = F.pad(features, (1, 1, 1, 1))
+    # Advanced indices around a slice put the objects first and the channels last.
+    patches = padded[
+        batch.view(-1, 1, 1), :, y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
+    ].permute(0, 3, 1, 2)
+    hidden = F.conv2d(patches, head[0].weight, head[0].bias)  # type: ignore[arg-type]
+    return head[2](head[1](hidden)).flatten(1)
