@@ -1,0 +1,61 @@
+"""Checks COCO's compressed run-length strings before anything decodes them.
+
+The C decoder of pycocotools trusts its input: a run that leaves the image makes it write outside
+its buffer. The string holds the lengths of alternating background and foreground runs down the
+columns. A number is written in groups of five bits, lowest first, each as the character 48 + group,
+plus 32 while more groups follow; bit four of the last group is the sign. From the fourth run on,
+the number is the difference to the run two places before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PIXELS = 2**28
+"""The largest image whose runs the decoder's 32-bit arithmetic holds."""
+
+_MAX_GROUPS = 6
+_FIRST_CHARACTER = 48
+_VALUE_BITS, _SIGN_BIT, _MORE_BIT = 0x1F, 0x10, 0x20
+
+
+class RleError(ValueError):
+    """A run-length string does not describe a mask of the stated size."""
+
+
+def run_lengths(rle: bytes, pixels: int) -> NDArray[np.int64]:
+    """Lengths of the runs [R], beginning with background (possibly of length 0).
+
+    Raises RleError where ``rle`` holds an impossible character, ends within a number, or its runs
+    do not fill exactly ``pixels`` (at most MAX_PIXELS).
+    """
+    groups = np.frombuffer(rle, np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    if len(groups) == 0:
+        raise RleError("expected run lengths, found an empty string")
+    strange = (groups < 0) | (groups > (_VALUE_BITS | _MORE_BIT))
+    if strange.any():
+        at = int(strange.argmax())
+        raise RleError(f"expected characters '0' to 'o', found {chr(rle[at])!r} at position {at}")
+    last = (groups & _MORE_BIT) == 0
+    if not last[-1]:
+        raise RleError("expected another character: the last run length is incomplete")
+
+    number_ends = np.flatnonzero(last)
+    number_starts = np.concatenate(([0], number_ends[:-1] + 1))
+    sizes = number_ends - number_starts + 1
+    if sizes.max() > _MAX_GROUPS:
+        raise RleError(f"expected run lengths of at most {_MAX_GROUPS} characters")
+    place = np.arange(len(groups)) - np.repeat(number_starts, sizes)
+    numbers = np.add.reduceat((groups & _VALUE_BITS) << (5 * place), number_starts)
+    negative = (groups[number_ends] & _SIGN_BIT) != 0
+    numbers[negative] -= np.int64(1) << (5 * sizes[negative])
+
+    runs = numbers
+    runs[1::2] = np.cumsum(numbers[1::2])
+    runs[2::2] = np.cumsum(numbers[2::2])
+    if runs.min() < 0:
+        raise RleError("expected run lengths of at least 0, found a negative one")
+    if runs.sum() != pixels:
+        raise RleError(f"expected runs that fill {pixels} pixels, found {runs.sum()}")
+    return runs
