@@ -1,0 +1,98 @@
+"""Who covers whom, frame by frame: the matches that the pictures show.
+
+Masks of one frame are disjoint, so at most one result can cover more than half of the union with
+an object: no assignment has to be solved. Scores do not come from here but from TrackEval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pycocotools import mask as coco
+
+from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject
+
+_MIN_IOU = 0.5
+_MAX_IGNORED = 0.5
+
+
+@dataclass(frozen=True)
+class FrameMatches:
+    """Object ids of ground truth and results in one frame.
+
+    pairs: the result that covers each object that is covered.
+    missed: objects that no result covers.
+    false_alarms: results that cover no object, outside ignore regions.
+    """
+
+    pairs: dict[int, int]
+    missed: tuple[int, ...]
+    false_alarms: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class IdSwitch:
+    """An object whose covering result has another id than the last time it was covered."""
+
+    frame: int
+    object_id: int
+    before: int
+    after: int
+
+
+def match(truth: Annotation, results: Annotation, length: int) -> list[FrameMatches]:
+    """The matches of every frame of a sequence, class by class."""
+    return [
+        _match_frame(truth.frames.get(frame, ()), results.frames.get(frame, ()), truth.size)
+        for frame in range(length)
+    ]
+
+
+def id_switches(matches: Sequence[FrameMatches]) -> list[IdSwitch]:
+    """Every change of a covered object's id, in order; gaps in between do not matter."""
+    last: dict[int, int] = {}
+    switches = []
+    for frame, found in enumerate(matches):
+        for object_id, result_id in found.pairs.items():
+            before = last.get(object_id, result_id)
+            if before != result_id:
+                switches.append(IdSwitch(frame, object_id, before, result_id))
+            last[object_id] = result_id
+    return switches
+
+
+def _match_frame(
+    truth: Sequence[MaskObject], results: Sequence[MaskObject], size: tuple[int, int]
+) -> FrameMatches:
+    regions = [item for item in truth if item.class_id == IGNORE_CLASS]
+    objects = [item for item in truth if item.class_id != IGNORE_CLASS]
+    same_class = np.array(
+        [[item.class_id == other.class_id for other in results] for item in objects], dtype=bool
+    ).reshape(len(objects), len(results))
+    covered = (_ious(objects, results, size, crowd=False) > _MIN_IOU) & same_class
+    pairs = {
+        objects[row].object_id: results[column].object_id
+        for row, column in np.argwhere(covered).tolist()
+    }
+    ignored = np.any(_ious(results, regions, size, crowd=True) > _MAX_IGNORED, axis=1)
+    return FrameMatches(
+        pairs,
+        tuple(item.object_id for item in objects if item.object_id not in pairs),
+        tuple(
+            item.object_id
+            for item, hidden in zip(results, ignored.tolist(), strict=True)
+            if not hidden and item.object_id not in pairs.values()
+        ),
+    )
+
+
+def _ious(
+    a: Sequence[MaskObject], b: Sequence[MaskObject], size: tuple[int, int], crowd: bool
+) -> np.ndarray:
+    """[len(a), len(b)] IoU of the masks, or with ``crowd`` intersection over the area of a."""
+    if not a or not b:
+        return np.zeros((len(a), len(b)))
+    first, second = ([{"size": list(size), "counts": item.rle} for item in side] for side in (a, b))
+    return np.asarray(coco.iou(first, second, [crowd] * len(b)))

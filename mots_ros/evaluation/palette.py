@@ -1,0 +1,48 @@
+"""Colours that stay with a track, the same in every picture and plot."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]
+
+# Okabe and Ito's colours without black: all pairs differ for every common colour blindness.
+_HUES = (
+    (230, 159, 0),  # orange
+    (86, 180, 233),  # sky blue
+    (240, 228, 66),  # yellow
+    (0, 114, 178),  # blue
+    (213, 94, 0),  # vermillion
+    (0, 158, 115),  # bluish green
+    (204, 121, 167),  # reddish purple
+)
+# Each further round through the hues changes the luminance, which everybody can tell apart.
+_TONES = (0.0, 0.5, -0.4)
+
+
+def _toned(hue: Colour, tone: float) -> Colour:
+    """``hue`` moved towards white (tone > 0) or black (tone < 0)."""
+    target = 255 if tone > 0 else 0
+    red, green, blue = (round(channel + abs(tone) * (target - channel)) for channel in hue)
+    return red, green, blue
+
+
+# uint8 [21, 3] RGB
+PALETTE: NDArray[np.uint8] = np.array(
+    [_toned(hue, tone) for tone in _TONES for hue in _HUES], dtype=np.uint8
+)
+PALETTE.setflags(write=False)
+
+
+def colour_of(track_id: int) -> Colour:
+    """The RGB colour of a track, or of its pixel in a label image; neighbours differ in hue."""
+    # Label images wrap at 65535: wrap here too, so that a mask and its box agree.
+    red, green, blue = PALETTE[(track_id - 1) % 65535 % len(PALETTE)].tolist()
+    return red, green, blue
+
+
+def ink_on(background: Colour) -> Colour:
+    """Black or white, whichever is easier to read on ``background`` (ITU-R BT.601 luma)."""
+    red, green, blue = background
+    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else (255, 255, 255)

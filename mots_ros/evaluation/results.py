@@ -1,0 +1,119 @@
+"""What a tracker reported for a drive, kept small and given back in the KITTI MOTS format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from mots_ros.core.types import Detections, LabelImage, TrackedFrame
+from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds, encode
+
+
+@dataclass(frozen=True)
+class _Report:
+    """One tracked frame with its label image taken apart into run-length masks."""
+
+    tracked: TrackedFrame
+    rles: tuple[bytes | None, ...]  # by detection, None where it got no pixel
+
+
+class Results:
+    """The tracked frames of one drive, by frame number.
+
+    Masks are kept as run lengths, so that an hour of driving fits into memory.
+    """
+
+    def __init__(self, class_names: Sequence[str], size: tuple[int, int]) -> None:
+        """Expect frames of ``size`` (H, W) whose labels are indexes into ``class_names``.
+
+        Raises ValueError where no class is one of KITTI MOTS, for then there is nothing to write.
+        """
+        self.class_names = tuple(class_names)
+        self.size = size
+        self._class_ids = {
+            label: CLASS_NAMES.index(name) + 1
+            for label, name in enumerate(class_names)
+            if name in CLASS_NAMES
+        }
+        if not self._class_ids:
+            raise ValueError(
+                f"KITTI MOTS knows the classes {', '.join(CLASS_NAMES)}; the tracker reports "
+                f"{', '.join(class_names) or 'none'}"
+            )
+        self._reports: dict[int, _Report] = {}
+
+    def __len__(self) -> int:
+        """The number of frames that were added."""
+        return len(self._reports)
+
+    def __contains__(self, frame: int) -> bool:
+        return frame in self._reports
+
+    def add(self, frame: int, tracked: TrackedFrame) -> None:
+        """Keep the result of a frame; raises ValueError where it has another size."""
+        if tracked.label_image.shape != self.size:
+            raise ValueError(
+                f"frame {frame}: expected a label image of {self.size[0]} x {self.size[1]} pixels "
+                f"(height x width), found {' x '.join(map(str, tracked.label_image.shape))}"
+            )
+        # Run lengths go down the columns: one transposition here saves one for every object.
+        label_image = np.asfortranarray(tracked.label_image)
+        present = set(np.unique(label_image).tolist())
+        pixels = pixel_values(tracked.ids).tolist()
+        rles = tuple(encode(label_image == value) if value in present else None for value in pixels)
+        boxes_only = replace(tracked.detections, masks=None)
+        nothing = np.zeros((0, 0), np.uint16)
+        self._reports[frame] = _Report(
+            replace(tracked, detections=boxes_only, label_image=nothing), rles
+        )
+
+    def tracked(self, frame: int) -> TrackedFrame:
+        """The frame as it was added, without network-size masks; empty where none was."""
+        label_image: LabelImage = np.zeros(self.size, np.uint16)
+        report = self._reports.get(frame)
+        if report is None:
+            return TrackedFrame(0, "", np.zeros(0, np.int64), _nothing(), label_image)
+        for value, rle in zip(pixel_values(report.tracked.ids), report.rles, strict=True):
+            if rle is not None:
+                mask = coco.decode({"size": list(self.size), "counts": rle})
+                label_image[mask.astype(bool)] = value
+        return replace(report.tracked, label_image=label_image)
+
+    def annotation(self) -> tuple[Annotation, dict[int, int]]:
+        """The results in the KITTI MOTS format, and the track id behind each of its object ids.
+
+        Objects without a pixel and of classes that KITTI MOTS lacks are left out.
+
+        Raises ValueError where a class has more tracks than the format has ids.
+        """
+        object_ids = ObjectIds()
+        track_ids: dict[int, int] = {}
+        frames: dict[int, tuple[MaskObject, ...]] = {}
+        for frame, report in sorted(self._reports.items()):
+            objects = []
+            labels = report.tracked.detections.labels.tolist()
+            ids = report.tracked.ids.tolist()
+            for track_id, label, rle in zip(ids, labels, report.rles, strict=True):
+                class_id = self._class_ids.get(label)
+                if class_id is None or rle is None:
+                    continue
+                object_id = object_ids.of(class_id, track_id)
+                track_ids[object_id] = track_id
+                objects.append(MaskObject(object_id, class_id, rle))
+            if objects:
+                frames[frame] = tuple(objects)
+        return Annotation(self.size, frames), track_ids
+
+
+def pixel_values(ids: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """What stands in a label image for these track ids: the id, wrapped into 1 to 65535."""
+    return ((ids - 1) % 65535 + 1).astype(np.uint16)
+
+
+def _nothing() -> Detections:
+    none = np.zeros(0, np.float32)
+    return Detections(np.zeros((0, 4), np.float32), none, np.zeros(0, np.int64))
