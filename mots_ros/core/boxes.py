@@ -1,0 +1,68 @@
+"""Boxes [..., 4] as x1, y1, x2, y2 in continuous coordinates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[Any]
+
+
+def area(boxes: Boxes) -> NDArray[Any]:
+    """Area [...] of each box [..., 4]; a box that is inside out has none."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
+    """Intersection over union [N, M] of every box in ``a`` [N, 4] with every box in ``b`` [M, 4].
+
+    Two boxes without area do not overlap.
+    """
+    first, second = a[:, None, :], b[None, :, :]
+    common = np.concatenate(
+        [
+            np.maximum(first[..., :2], second[..., :2]),
+            np.minimum(first[..., 2:], second[..., 2:]),
+        ],
+        axis=-1,
+    )
+    intersection = area(common)
+    union = area(first) + area(second) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """The part of each box that lies in an image of ``size`` (height, width).
+
+    A box outside the image becomes one without area on its edge.
+    """
+    height, width = size
+    limit = np.array([width, height, width, height], dtype=boxes.dtype)
+    return np.clip(boxes, 0, limit)
+
+
+def to_cxsr(boxes: Boxes) -> NDArray[Any]:
+    """Centre x, centre y, area and aspect (width over height) of each box [..., 4].
+
+    Sides below one pixel count as one, so that the aspect stays finite.
+    """
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 1)
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    width, height = sides[..., 0], sides[..., 1]
+    return np.stack([centre[..., 0], centre[..., 1], width * height, width / height], axis=-1)
+
+
+def from_cxsr(cxsr: NDArray[Any]) -> Boxes:
+    """The boxes [..., 4] that ``to_cxsr`` describes.
+
+    Where area or aspect is not positive, the box is the centre alone.
+    """
+    surface, aspect = cxsr[..., 2], cxsr[..., 3]
+    valid = (surface > 0) & (aspect > 0)
+    width = np.sqrt(np.where(valid, surface * aspect, 0))
+    height = np.divide(surface, width, out=np.zeros_like(width), where=valid)
+    half = np.stack([width, height], axis=-1) / 2
+    return np.concatenate([cxsr[..., :2] - half, cxsr[..., :2] + half], axis=-1)

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shared import parity
+
+from mots_ros.core import kalman
+
+BOX = np.array([100.0, 50.0, 140.0, 70.0])
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return np.load(parity("kalman.npz"))
+
+
+@pytest.mark.parametrize("sequence", ["A", "B"])
+def test_every_step_equals_the_reference(reference, sequence):
+    """A has gaps; B shrinks, so that its area velocity is zeroed twice."""
+    boxes, observed = reference[f"{sequence}.boxes"], reference[f"{sequence}.observed"]
+    mean, covariance = kalman.initiate(boxes[0])
+    close = {"rtol": 1e-6, "atol": 1e-6}
+    np.testing.assert_allclose(mean, reference[f"{sequence}.x0"], **close)
+    np.testing.assert_array_equal(covariance, reference[f"{sequence}.P0"])
+    for step in range(30):
+        mean, covariance = kalman.predict(mean, covariance, 1.0)
+        np.testing.assert_allclose(mean, reference[f"{sequence}.x_pred"][step], **close)
+        np.testing.assert_allclose(covariance, reference[f"{sequence}.P_pred"][step], **close)
+        box = kalman.box_of(mean)
+        np.testing.assert_allclose(box, reference[f"{sequence}.bbox_pred"][step], atol=1e-4)
+        if observed[step + 1]:
+            mean, covariance = kalman.update(mean, covariance, boxes[step + 1])
+        np.testing.assert_allclose(mean, reference[f"{sequence}.x_post"][step], **close)
+        np.testing.assert_allclose(covariance, reference[f"{sequence}.P_post"][step], **close)
+
+
+def test_updates_and_predictions_in_any_order_equal_the_reference(reference):
+    boxes = reference["A.boxes"]
+    mean, covariance = kalman.initiate(boxes[0])
+    for step, operation in enumerate(reference["C.ops"]):
+        if operation == "u":
+            mean, covariance = kalman.update(mean, covariance, boxes[step + 1])
+        else:
+            mean, covariance = kalman.predict(mean, covariance, 1.0)
+        np.testing.assert_allclose(mean, reference["C.x"][step], rtol=1e-6, atol=1e-6)
+
+
+def test_a_first_box_is_its_own_state_at_rest():
+    mean, _ = kalman.initiate(BOX)
+    np.testing.assert_allclose(mean, [120, 60, 800, 2, 0, 0, 0])
+    np.testing.assert_allclose(kalman.box_of(mean), BOX)
+
+
+def test_the_inputs_are_left_alone():
+    mean, covariance = kalman.initiate(BOX)
+    mean[6] = -1e6
+    before = mean.copy(), covariance.copy()
+    kalman.predict(mean, covariance, 1.0)
+    kalman.update(mean, covariance, BOX)
+    np.testing.assert_array_equal(mean, before[0])
+    np.testing.assert_array_equal(covariance, before[1])
+
+
+def test_a_vanishing_area_keeps_still():
+    mean, covariance = kalman.initiate(BOX)
+    mean[6] = -300.0
+    np.testing.assert_allclose(kalman.predict(mean, covariance, 2.0)[0][[2, 6]], [200, -300])
+    np.testing.assert_allclose(kalman.predict(mean, covariance, 3.0)[0][[2, 6]], [800, 0])
+
+
+@given(st.floats(0, 10), st.floats(0, 10))
+def test_two_predictions_go_as_far_as_one(first, second):
+    mean, covariance = kalman.initiate(BOX)
+    mean[4:] = 3.0, -2.0, 5.0
+    in_two = kalman.predict(*kalman.predict(mean, covariance, first), second)
+    in_one = kalman.predict(mean, covariance, first + second)
+    np.testing.assert_allclose(in_two[0], in_one[0])
+    np.testing.assert_allclose(in_two[0], mean + (first + second) * np.array([3, -2, 5] + 4 * [0]))
+
+
+def test_no_time_changes_nothing():
+    mean, covariance = kalman.initiate(BOX)
+    same = kalman.predict(mean, covariance, 0.0)
+    np.testing.assert_array_equal(same[0], mean)
+    np.testing.assert_array_equal(same[1], covariance)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=20))
+def test_the_covariance_stays_symmetric_and_positive(steps):
+    mean, covariance = kalman.initiate(BOX)
+    for seen, dt in steps:
+        mean, covariance = kalman.predict(mean, covariance, dt)
+        if seen:
+            mean, covariance = kalman.update(mean, covariance, BOX + dt)
+    np.testing.assert_allclose(covariance, covariance.T, rtol=1e-6, atol=1e-6)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+def test_a_moving_object_is_expected_ahead_of_where_it_was():
+    mean, covariance = kalman.initiate(BOX)
+    for step in range(1, 10):
+        mean, covariance = kalman.predict(mean, covariance, 1.0)
+        mean, covariance = kalman.update(mean, covariance, BOX + step * np.array([4, 0, 4, 0]))
+    ahead, _ = kalman.predict(mean, covariance, 1.0)
+    assert ahead[0] == pytest.approx(120 + 4 * 10, abs=0.5)
