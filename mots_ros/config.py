@@ -26,17 +26,20 @@ def parameter(
     *,
     low: float | None = None,
     high: float | None = None,
+    step: int = 1,
     choices: tuple[str, ...] | None = None,
     restart: bool = False,
 ) -> Any:
     """A dataclass field with what a user must know of it.
 
-    ``low`` and ``high`` are inclusive. ``restart`` marks what cannot change while a node runs.
+    ``low`` and ``high`` are inclusive; whole numbers lie ``step`` apart from ``low`` on. ``restart``
+    marks what cannot change while a node runs.
     """
     about = {
         "description": description,
         "low": low,
         "high": high,
+        "step": step,
         "choices": choices,
         "restart": restart,
     }
@@ -62,20 +65,30 @@ class DetectorConfig:
         0, "Processor threads for the network; 0 leaves it to torch.", low=0, high=256, restart=True
     )
     input_width: int = parameter(
-        640, "Network input width in pixels, a multiple of 32.", low=64, high=4096, restart=True
+        640,
+        "Network input width in pixels, a multiple of 32.",
+        low=64,
+        high=4096,
+        step=32,
+        restart=True,
     )
     input_height: int = parameter(
         0,
         "Network input height in pixels, a multiple of 32; 0 follows the image's shape.",
         low=0,
         high=4096,
+        step=32,
         restart=True,
     )
     score_threshold: float = parameter(
         0.4, "Detections below this score are dropped.", low=0.0, high=1.0
     )
     peak_window: int = parameter(
-        3, "Side of the window in which a heat-map peak must be the largest, odd.", low=1, high=15
+        3,
+        "Side of the window in which a heat-map peak must be the largest, odd.",
+        low=1,
+        high=15,
+        step=2,
     )
     max_detections: int = parameter(100, "At most so many detections a frame.", low=1, high=1000)
 
@@ -105,7 +118,7 @@ class TrackerConfig:
         3, "Candidates that each track's search may propose.", low=1, high=20
     )
     search_peak_window: int = parameter(
-        5, "Side of the peak window on the search response, odd.", low=1, high=15
+        5, "Side of the peak window on the search response, odd.", low=1, high=15, step=2
     )
     birth_threshold: float = parameter(
         0.4, "Only detections above this score start tracks.", low=0.0, high=1.0
@@ -242,9 +255,11 @@ def _checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
         raise ConfigError(f"'{name}' must be {kind.__name__}, not {value!r}")
     if kind is float and not math.isfinite(value):
         raise ConfigError(f"'{name}' must be finite, not {value}")
-    low, high, choices = (entry.metadata[key] for key in ("low", "high", "choices"))
+    low, high, step, choices = (entry.metadata[key] for key in ("low", "high", "step", "choices"))
     if (low is not None and value < low) or (high is not None and value > high):
         raise ConfigError(f"'{name}' must be in [{low}, {high}], not {value}")
+    if kind is int and (value - low) % step:
+        raise ConfigError(f"'{name}' must be {low} plus a multiple of {step}, not {value}")
     if choices is not None and value not in choices:
         raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'")
     return value

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from mots_ros.config import DetectorConfig
 from mots_ros.core.masks import compose_label_image
 from mots_ros.core.types import Frame, Observation, TrackedFrame
 from mots_ros.trackers.base import Tracker
 
 
 class Detector(Protocol):
-    """Finds objects in one frame."""
+    """Finds objects in one frame.
+
+    ``device`` says where it computes. ``config`` may be replaced between two frames.
+    """
 
     class_names: tuple[str, ...]
+    device: str
+    config: DetectorConfig
 
     def __call__(self, frame: Frame) -> Observation[Any]: ...
 

@@ -1,0 +1,55 @@
+"""The dynamic searcher: where is each tracked object now? (paper, section 3.3)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mots_ros.nets.dynamic import dynamic_network
+from mots_ros.nets.peaks import top_peaks
+
+
+@dataclass(frozen=True)
+class SearchFeatures:
+    """What SearchTrack needs of one frame beside the detections.
+
+    search [16, h, w], size [2, h, w], offset [2, h, w] or None: head maps at stride 4.
+    kernels: [N, 593] the search network of every detection.
+    """
+
+    search: Tensor
+    size: Tensor
+    offset: Tensor | None
+    kernels: Tensor
+
+
+def boxes_at(size: Tensor, offset: Tensor | None, x: Tensor, y: Tensor) -> Tensor:
+    """Boxes [..., 4] (xyxy in continuous map coordinates) of objects centred in pixels x, y.
+
+    Without an offset map the centre is the pixel's middle; sizes below 0 count as 0.
+    """
+    pixel = torch.stack((x, y), dim=-1)
+    centre = pixel + (0.5 if offset is None else offset[:, y, x].movedim(0, -1))
+    half = size[:, y, x].movedim(0, -1).clamp(min=0) / 2
+    return torch.cat((centre - half, centre + half), dim=-1)
+
+
+def search(
+    features: SearchFeatures, kernels: Tensor, centres: Tensor, window: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Run every track's kernel over the frame, relative to where its filter expects it.
+
+    Args:
+        kernels: [T, 593], read where each track was last detected.
+        centres: [T, 2] predicted x, y in continuous map coordinates: the motion map's origin.
+        window: side of the peak window on the response.
+        count: candidates per track.
+
+    Returns:
+        Candidate boxes [T, count, 4] in continuous map coordinates, and their scores [T, count].
+    """
+    responses = dynamic_network(features.search, kernels, centres - 0.5).sigmoid()
+    scores, x, y = top_peaks(responses, window, count)
+    return boxes_at(features.size, features.offset, x, y), scores
