@@ -1,0 +1,106 @@
+"""Where the image lies in the network's input; the only place that converts between the two.
+
+Coordinates are continuous: pixel column i covers [i, i + 1) in the image, in the input and on the
+maps alike, so the half pixel appears only where pixels are sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MAP_STRIDE = 4
+"""Input pixels per cell of the network's output maps."""
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A uniform scale and a shift: ``input = scale * image + offset``.
+
+    image_size, input_size: height and width in pixels.
+    offset_x, offset_y: where the image's top left corner lies, in input pixels.
+
+    The conversions take and return [..., 2] points x, y or [..., 4] boxes x1, y1, x2, y2 and keep
+    a floating type.
+    """
+
+    image_size: tuple[int, int]
+    input_size: tuple[int, int]
+    scale: float
+    offset_x: float
+    offset_y: float
+
+    @classmethod
+    def contain(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Letterbox:
+        """The largest letterbox that shows the whole image, centred in the input.
+
+        Raises:
+            ValueError: a size is not positive, or the input is no multiple of the map stride.
+        """
+        if min(*image_size, *input_size) <= 0:
+            raise ValueError(f"sizes must be positive, not image {image_size}, input {input_size}")
+        if input_size[0] % MAP_STRIDE or input_size[1] % MAP_STRIDE:
+            raise ValueError(f"input size must be a multiple of {MAP_STRIDE}, not {input_size}")
+        scale = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
+        return cls(
+            image_size,
+            input_size,
+            scale,
+            offset_x=(input_size[1] - scale * image_size[1]) / 2,
+            offset_y=(input_size[0] - scale * image_size[0]) / 2,
+        )
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the network's output maps."""
+        return self.input_size[0] // MAP_STRIDE, self.input_size[1] // MAP_STRIDE
+
+    def image_to_input(self, coordinates: NDArray[Any]) -> NDArray[Any]:
+        """Image pixels to input pixels."""
+        return coordinates * self.scale + self._offsets_like(coordinates)
+
+    def input_to_image(self, coordinates: NDArray[Any]) -> NDArray[Any]:
+        """Input pixels to image pixels."""
+        return (coordinates - self._offsets_like(coordinates)) / self.scale
+
+    def image_to_map(self, coordinates: NDArray[Any]) -> NDArray[Any]:
+        """Image pixels to map cells."""
+        return self.image_to_input(coordinates) / MAP_STRIDE
+
+    def map_to_image(self, coordinates: NDArray[Any]) -> NDArray[Any]:
+        """Map cells to image pixels."""
+        return self.input_to_image(coordinates * MAP_STRIDE)
+
+    def warp(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The network's input, uint8 [h, w, 3], from an image [H, W, 3]; black around the image.
+
+        Raises:
+            ValueError: the image does not have this letterbox's size.
+        """
+        if image.shape[:2] != self.image_size:
+            raise ValueError(f"expected an image of {self.image_size}, not {image.shape[:2]}")
+        height, width = image.shape[:2]
+        # Bilinear sampling reads two pixels each way and would skip some below half size.
+        if self.scale < 0.5:
+            factor = math.ceil(0.5 / self.scale)
+            width, height = math.ceil(width / factor), math.ceil(height / factor)
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        scale_x = self.scale * self.image_size[1] / width
+        scale_y = self.scale * self.image_size[0] / height
+        # warpAffine's coordinates are 0 in the middle of the first pixel.
+        matrix = np.array(
+            [
+                [scale_x, 0, self.offset_x + 0.5 * scale_x - 0.5],
+                [0, scale_y, self.offset_y + 0.5 * scale_y - 0.5],
+            ]
+        )
+        return cv2.warpAffine(image, matrix, self.input_size[::-1], flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+    def _offsets_like(self, coordinates: NDArray[Any]) -> NDArray[Any]:
+        offsets = (self.offset_x, self.offset_y) * (coordinates.shape[-1] // 2)
+        return np.array(offsets, dtype=np.result_type(coordinates, np.float32))
