@@ -1,0 +1,74 @@
+"""CenterNet detection with CondInst masks (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mots_ros.config import DetectorConfig
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.nets.dynamic import dynamic_network
+from mots_ros.nets.normalise import normalised
+from mots_ros.nets.peaks import top_peaks
+from mots_ros.nets.search import SearchFeatures, boxes_at
+from mots_ros.nets.searchtrack import SearchTrackNet
+
+NETWORK_STRIDE = 32
+
+
+class CenterNetDetector:
+    """One network pass per frame; finds objects and reads their kernels at their centres."""
+
+    def __init__(self, net: SearchTrackNet, config: DetectorConfig, device: torch.device) -> None:
+        self.net = net.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.config = config
+        self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        self._device = device
+        self.class_names = net.spec.class_names
+
+    @torch.inference_mode()
+    def __call__(self, frame: Frame) -> Observation[SearchFeatures]:
+        """Detect in one frame; what scores below the threshold is dropped."""
+        letterbox = Letterbox.contain(frame.size, input_size(frame.size, self.config))
+        image = torch.from_numpy(letterbox.warp(frame.image)).to(self._device)
+        # A channels-last view of the image's own memory: nothing is moved.
+        features = self.net.features(normalised(image.permute(2, 0, 1).unsqueeze(0)))
+        maps = self.net.heads(features)
+        scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
+        size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
+        boxes = boxes_at(size, offset, x, y)
+        first = torch.zeros_like(x)
+        masks = dynamic_network(
+            maps.mask[0],
+            self.net.mask_kernels(features, first, y, x),
+            torch.stack((x, y), dim=1).to(features.dtype),
+        ).sigmoid()
+        detections = Detections(
+            letterbox.map_to_image(boxes.cpu().numpy()),
+            scores.cpu().numpy(),
+            labels.cpu().numpy(),
+            masks.cpu().numpy(),
+        )
+        kernels = self.net.search_kernels(features, first, y, x)
+        search_features = SearchFeatures(maps.search[0], size, offset, kernels)
+        return Observation(frame, letterbox, detections, search_features)
+
+    def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Scores, labels, x and y of the peaks above the threshold, over all classes."""
+        count = self.config.max_detections
+        scores, x, y = top_peaks(heat, self.config.peak_window, count)
+        labels = torch.arange(len(heat), device=heat.device).view(-1, 1).expand_as(scores)
+        best, index = scores.flatten().topk(min(count, scores.numel()))
+        index = index[best > self.config.score_threshold]
+        return tuple(values.flatten()[index] for values in (scores, labels, x, y))  # type: ignore[return-value]
+
+
+def input_size(image_size: tuple[int, int], config: DetectorConfig) -> tuple[int, int]:
+    """Height and width of the network's input; a height of 0 follows the image's shape."""
+    height, width = config.input_height, config.input_width
+    if height == 0:
+        steps = image_size[0] * width / image_size[1] / NETWORK_STRIDE
+        height = NETWORK_STRIDE * max(1, int(np.rint(steps)))
+    return height, width

@@ -1,0 +1,95 @@
+"""The detector reads boxes, labels and masks where the network puts them, in image pixels."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mots_ros.config import DetectorConfig
+from mots_ros.core.types import Frame
+from mots_ros.detection.detector import CenterNetDetector, input_size
+from mots_ros.nets.dynamic import parameter_count
+from mots_ros.nets.searchtrack import LIGHT, HeadMaps, SearchTrackNet
+
+CONFIG = DetectorConfig(input_width=256, input_height=64)
+FRAME = Frame(5, "camera", np.zeros((128, 512, 3), np.uint8))
+
+
+class DrawnNet(SearchTrackNet):
+    """Sees one pedestrian of 4 x 8 map pixels at map pixel (20, 6), whatever the image; its mask
+    is everything at and right of column 19."""
+
+    def features(self, image: Tensor) -> Tensor:
+        return torch.zeros(1, 1, 16, 64)
+
+    def heads(self, features: Tensor) -> HeadMaps:
+        heat = torch.full((1, 2, 16, 64), -9.0)
+        heat[0, 1, 6, 20] = 2.0
+        size = torch.tensor([4.0, 8.0]).view(1, 2, 1, 1).expand(1, 2, 16, 64)
+        offset = torch.full((1, 2, 16, 64), 0.25)
+        mask = torch.zeros(1, 8, 16, 64)
+        mask[0, 0] = torch.arange(64.0) - 18.5
+        return HeadMaps(heat, size, offset, torch.zeros(1, 16, 16, 64), mask)
+
+    def search_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        return torch.ones(len(x), parameter_count(16))
+
+    def mask_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        w1 = torch.zeros(8, 10)
+        w1[0, 2], w1[1, 2] = 1, -1
+        w2 = torch.eye(8)
+        w3 = torch.zeros(8)
+        w3[0], w3[1] = 10, -10
+        zeros = torch.zeros(17)
+        return torch.cat([w1.flatten(), w2.flatten(), w3, zeros]).expand(len(x), -1)
+
+
+def test_one_object_in_image_pixels() -> None:
+    detector = CenterNetDetector(DrawnNet(LIGHT), CONFIG, torch.device("cpu"))
+    observation = detector(FRAME)
+    found = observation.detections
+    assert detector.class_names == ("car", "pedestrian")
+    assert observation.frame is FRAME
+    assert found.labels.tolist() == [1]
+    assert found.scores == pytest.approx(1 / (1 + np.exp(-2.0)))
+    # One map pixel is 4 input pixels is 8 image pixels; the centre is (20.25, 6.25).
+    np.testing.assert_allclose(found.boxes, [[146, 18, 178, 82]], rtol=1e-6)
+    assert found.masks is not None
+    assert found.masks.shape == (1, 16, 64)
+    np.testing.assert_array_equal(found.masks[0] > 0.5, np.arange(64) >= np.full((16, 1), 19))
+    assert observation.features.kernels.shape == (1, 593)
+
+
+def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
+    config = DetectorConfig(input_width=256, input_height=64, score_threshold=0.95)
+    detector = CenterNetDetector(DrawnNet(LIGHT), config, torch.device("cpu"))
+    observation = detector(FRAME)
+    assert len(observation.detections) == 0
+    assert observation.detections.boxes.shape == (0, 4)
+    assert observation.detections.masks is not None
+    assert observation.detections.masks.shape == (0, 16, 64)
+    assert observation.features.kernels.shape == (0, 593)
+
+
+def test_a_real_network_runs_on_odd_image_sizes() -> None:
+    torch.manual_seed(0)
+    config = DetectorConfig(input_width=96, score_threshold=0.0, max_detections=7)
+    detector = CenterNetDetector(SearchTrackNet(LIGHT), config, torch.device("cpu"))
+    image = np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8)
+    found = detector(Frame(0, "camera", image)).detections
+    assert len(found) == 7
+    assert (np.diff(found.scores) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [((375, 1242), (192, 640)), ((480, 640), (480, 640)), ((10, 2000), (32, 640))],
+)
+def test_input_height_follows_the_image(
+    image: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert input_size(image, DetectorConfig()) == expected
+
+
+def test_input_height_as_set() -> None:
+    assert input_size((375, 1242), CONFIG) == (64, 256)

@@ -1,0 +1,144 @@
+"""The network: its shapes, its dynamic layers, its peaks, and what the released program holds."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shared import parity
+
+from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
+from mots_ros.nets.normalise import normalised
+from mots_ros.nets.peaks import top_peaks
+from mots_ros.nets.search import SearchFeatures, boxes_at, search
+from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
+
+
+@pytest.fixture(scope="module")
+def light() -> SearchTrackNet:
+    torch.manual_seed(0)
+    return SearchTrackNet(LIGHT).eval()
+
+
+@torch.inference_mode()
+def test_maps_have_stride_four(light: SearchTrackNet) -> None:
+    features = light.features(torch.rand(2, 3, 64, 96))
+    maps = light.heads(features)
+    assert maps.heat.shape == (2, 2, 16, 24)
+    assert maps.size.shape == (2, 2, 16, 24)
+    assert maps.offset is not None and maps.offset.shape == (2, 2, 16, 24)
+    assert maps.search.shape == (2, 16, 16, 24)
+    assert maps.mask.shape == (2, 8, 16, 24)
+
+
+@torch.inference_mode()
+def test_controllers_at_a_pixel_equal_the_dense_head(light: SearchTrackNet) -> None:
+    features = light.features(torch.rand(2, 3, 64, 96))
+    batch, y, x = torch.tensor([0, 1, 1]), torch.tensor([0, 7, 15]), torch.tensor([0, 23, 5])
+    expected = light.sch_weight(features)[batch, :, y, x]
+    torch.testing.assert_close(light.search_kernels(features, batch, y, x), expected)
+    expected = light.conv_weight(features)[batch, :, y, x]
+    torch.testing.assert_close(light.mask_kernels(features, batch, y, x), expected)
+
+
+def test_the_full_model_has_the_released_parameters() -> None:
+    released = json.loads(parity("state_dict.json").read_text())
+    with torch.device("meta"):
+        net = SearchTrackNet(DLA34)
+    ours = {name: list(tensor.shape) for name, tensor in net.state_dict().items()}
+    assert ours == {name: shape for name, (shape, _) in released.items()}
+
+
+def _dynamic_by_hand(
+    features: np.ndarray, weights: np.ndarray, centre: np.ndarray
+) -> np.ndarray:
+    """One object's network, pixel by pixel, as the equations say it."""
+    c, height, width = features.shape
+    cuts = np.cumsum([c * (c + 2), c * c, c, c, c])
+    w1, w2, w3, b1, b2, b3 = np.split(weights, cuts)
+    logits = np.zeros((height, width))
+    for y in range(height):
+        for x in range(width):
+            coordinates = (centre - (x, y)) / COORDINATE_SCALE
+            value = np.concatenate([coordinates, features[:, y, x]])
+            value = np.maximum(w1.reshape(c, c + 2) @ value + b1, 0)
+            value = np.maximum(w2.reshape(c, c) @ value + b2, 0)
+            logits[y, x] = w3 @ value + b3[0]
+    return logits
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3))
+@settings(max_examples=10, deadline=None)
+def test_dynamic_network_is_its_equations(seed: int, c: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(c, 3, 5))
+    weights = rng.normal(size=(n, parameter_count(c)))
+    centres = rng.uniform(-50, 200, (n, 2))
+    found = dynamic_network(*(torch.from_numpy(a) for a in (features, weights, centres)))
+    assert found.shape == (n, 3, 5)
+    for i in range(n):
+        np.testing.assert_allclose(found[i], _dynamic_by_hand(features, weights[i], centres[i]))
+
+
+def test_parameter_counts_of_the_paper() -> None:
+    assert parameter_count(8) == 169
+    assert parameter_count(16) == 593
+
+
+def test_decoder_equals_the_released_one() -> None:
+    vectors = np.load(parity("decode.npz"))
+    heat = torch.from_numpy(vectors["in.hm_raw"]).sigmoid()
+    scores, x, y = top_peaks(heat, 5, 20)
+    best, index = scores.flatten().topk(20)
+    np.testing.assert_allclose(best, vectors["det.scores"], atol=1e-6)
+    np.testing.assert_array_equal(x.flatten()[index], vectors["det.xs"])
+    np.testing.assert_array_equal(y.flatten()[index], vectors["det.ys"])
+    size = torch.from_numpy(vectors["in.wh_raw"])
+    x, y = x.flatten()[index], y.flatten()[index]
+    np.testing.assert_allclose(boxes_at(size, None, x, y), vectors["det.boxes"], atol=1e-5)
+    masks = dynamic_network(
+        torch.from_numpy(vectors["in.seg_raw"]),
+        torch.from_numpy(vectors["in.det_conv_weight"]),
+        torch.stack((x, y), dim=1).float(),
+    )
+    np.testing.assert_allclose(masks.sigmoid(), vectors["det.seg"], atol=1e-5)
+
+
+def test_search_equals_the_released_one() -> None:
+    vectors = {k: torch.from_numpy(v) for k, v in np.load(parity("decode.npz")).items()}
+    _, _, width = vectors["in.sch_raw"].shape
+    features = SearchFeatures(vectors["in.sch_raw"], vectors["in.wh_raw"], None, torch.zeros(0, 593))
+    index = vectors["in.kmf_inds"]
+    pixels = torch.stack((index % width, index.div(width, rounding_mode="floor")), dim=1)
+    boxes, scores = search(features, vectors["in.pre_weights"], pixels + 0.5, 5, 3)
+    np.testing.assert_allclose(scores, vectors["track_floor.scores"], atol=1e-5)
+    np.testing.assert_allclose(boxes, vectors["track_floor.boxes"], atol=1e-4)
+
+
+def test_peaks_of_a_small_map() -> None:
+    heat = torch.tensor([[[0.1, 0.9, 0.8, 0.2], [0.3, 0.2, 0.1, 0.6]]])
+    scores, x, y = top_peaks(heat, 3, 3)
+    # 0.8 stands beside 0.9; 0.6 stands beside 0.8.
+    assert scores[0].tolist() == pytest.approx([0.9, 0.0, 0.0])
+    assert (x[0, 0], y[0, 0]) == (1, 0)
+    scores, x, y = top_peaks(heat, 1, 2)
+    assert scores[0].tolist() == pytest.approx([0.9, 0.8])
+    assert (x[0, 1], y[0, 1]) == (2, 0)
+
+
+def test_more_peaks_asked_than_pixels() -> None:
+    assert top_peaks(torch.rand(2, 1, 2), 3, 100)[0].shape == (2, 2)
+
+
+def test_negative_sizes_count_as_none() -> None:
+    size = torch.tensor([-2.0, 4.0]).view(2, 1, 1)
+    box = boxes_at(size, None, torch.tensor([0]), torch.tensor([0]))
+    assert box.tolist() == [[0.5, -1.5, 0.5, 2.5]]
+
+
+def test_normalised_grey_is_near_zero() -> None:
+    image = torch.full((1, 3, 2, 2), 113, dtype=torch.uint8)
+    assert normalised(image).abs().max() < 0.2
+    assert normalised(image).dtype == torch.float32
