@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco
 
-from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject
+from mots_ros.data.kitti_mots import (
+    CLASS_NAMES,
+    IGNORE_CLASS,
+    MAX_INSTANCES,
+    Annotation,
+    MaskObject,
+)
 
 _MIN_IOU = 0.5
 _MAX_IGNORED = 0.5
@@ -61,6 +67,12 @@ def id_switches(matches: Sequence[FrameMatches]) -> list[IdSwitch]:
                 switches.append(IdSwitch(frame, object_id, before, result_id))
             last[object_id] = result_id
     return switches
+
+
+def object_name(object_id: int) -> str:
+    """What pictures call an object of the ground truth, as in "car 3"."""
+    class_id, instance = divmod(object_id, MAX_INSTANCES)
+    return f"{CLASS_NAMES[class_id - 1]} {instance}"
 
 
 def _match_frame(

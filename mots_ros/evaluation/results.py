@@ -11,6 +11,7 @@ from pycocotools import mask as coco
 
 from mots_ros.core.types import Detections, LabelImage, TrackedFrame
 from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds, encode
+from mots_ros.evaluation.errors import EvaluationError
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Results:
     def __init__(self, class_names: Sequence[str], size: tuple[int, int]) -> None:
         """Expect frames of ``size`` (H, W) whose labels are indexes into ``class_names``.
 
-        Raises ValueError where no class is one of KITTI MOTS, for then there is nothing to write.
+        Raises EvaluationError where no class is one of KITTI MOTS: there is nothing to write then.
         """
         self.class_names = tuple(class_names)
         self.size = size
@@ -40,7 +41,7 @@ class Results:
             if name in CLASS_NAMES
         }
         if not self._class_ids:
-            raise ValueError(
+            raise EvaluationError(
                 f"KITTI MOTS knows the classes {', '.join(CLASS_NAMES)}; the tracker reports "
                 f"{', '.join(class_names) or 'none'}"
             )
@@ -54,9 +55,14 @@ class Results:
         return frame in self._reports
 
     def add(self, frame: int, tracked: TrackedFrame) -> None:
-        """Keep the result of a frame; raises ValueError where it has another size."""
+        """Keep the result of a frame.
+
+        Raises EvaluationError where it has another size or the frame has a result already.
+        """
+        if frame in self._reports:
+            raise EvaluationError(f"frame {frame} has two results; expected one")
         if tracked.label_image.shape != self.size:
-            raise ValueError(
+            raise EvaluationError(
                 f"frame {frame}: expected a label image of {self.size[0]} x {self.size[1]} pixels "
                 f"(height x width), found {' x '.join(map(str, tracked.label_image.shape))}"
             )
@@ -88,7 +94,7 @@ class Results:
 
         Objects without a pixel and of classes that KITTI MOTS lacks are left out.
 
-        Raises ValueError where a class has more tracks than the format has ids.
+        Raises EvaluationError where a class has more tracks than the format has ids.
         """
         object_ids = ObjectIds()
         track_ids: dict[int, int] = {}
@@ -101,7 +107,10 @@ class Results:
                 class_id = self._class_ids.get(label)
                 if class_id is None or rle is None:
                     continue
-                object_id = object_ids.of(class_id, track_id)
+                try:
+                    object_id = object_ids.of(class_id, track_id)
+                except ValueError as error:
+                    raise EvaluationError(str(error)) from error
                 track_ids[object_id] = track_id
                 objects.append(MaskObject(object_id, class_id, rle))
             if objects:

@@ -17,13 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, write
+from mots_ros.evaluation.errors import EvaluationError
 
 _SEQUENCE = "sequence"
 _TRACKER = "tracker"
-
-
-class ScoreError(ValueError):
-    """These results cannot be scored against this ground truth; the message says why."""
 
 
 def _score(title: str) -> Any:
@@ -42,7 +39,6 @@ class ClassScores:
     hota: float = _score("HOTA")
     det_a: float = _score("DetA")
     ass_a: float = _score("AssA")
-    loc_a: float = _score("LocA")
     smotsa: float = _score("sMOTSA")
     motsa: float = _score("MOTSA")
     motsp: float = _score("MOTSP")
@@ -65,24 +61,29 @@ def titles() -> dict[str, str]:
 def score(truth: Annotation, results: Annotation, length: int) -> dict[str, ClassScores]:
     """Score the ``length`` frames of a sequence, by class name.
 
-    Raises ScoreError where sizes differ, a frame lies outside the sequence, or TrackEval refuses.
+    Raises EvaluationError where the two do not describe the same images, or TrackEval refuses.
     """
-    if truth.size != results.size:
-        raise ScoreError(
-            f"the ground truth has images of {_extent(truth.size)} pixels, the results of "
-            f"{_extent(results.size)}"
-        )
-    for name, annotation in (("ground truth", truth), ("results", results)):
-        last = max(annotation.frames, default=-1)
-        if last >= length:
-            raise ScoreError(
-                f"the {name} has objects in frame {last}, but the sequence has {length} frames "
-                f"(0 to {length - 1})"
-            )
+    check_fits("the ground truth", truth, results.size, length)
+    check_fits("the results", results, results.size, length)
     with TemporaryDirectory(prefix="mots_ros_") as folder:
         _write_layout(Path(folder), truth, results)
         by_class = _run_trackeval(Path(folder), length)
     return {name: _class_scores(by_class[name]) for name in CLASS_NAMES}
+
+
+def check_fits(name: str, annotation: Annotation, size: tuple[int, int], length: int) -> None:
+    """Raise EvaluationError unless ``annotation`` fits ``length`` images of ``size`` (H, W)."""
+    if annotation.size != size:
+        raise EvaluationError(
+            f"{name}: expected masks of {_extent(size)} pixels like the images, found "
+            f"{_extent(annotation.size)}"
+        )
+    last = max(annotation.frames, default=-1)
+    if last >= length:
+        raise EvaluationError(
+            f"{name}: expected objects in frames 0 to {length - 1} of the drive, found some in "
+            f"frame {last}"
+        )
 
 
 def _write_layout(folder: Path, truth: Annotation, results: Annotation) -> None:
@@ -132,7 +133,7 @@ def _run_trackeval(folder: Path, length: int) -> Mapping[str, Mapping[str, Mappi
             ]
             answers, _ = evaluator.evaluate([dataset], metrics)
         except (trackeval.utils.TrackEvalException, AssertionError) as error:
-            raise ScoreError(f"TrackEval refuses: {error or type(error).__name__}") from error
+            raise EvaluationError(f"TrackEval refuses: {error or type(error).__name__}") from error
     combined: Mapping[str, Any] = answers["KittiMOTS"][_TRACKER]["COMBINED_SEQ"]
     return combined
 
@@ -146,7 +147,6 @@ def _class_scores(metrics: Mapping[str, Mapping[str, Any]]) -> ClassScores:
         hota=percent * float(hota["HOTA"].mean()),
         det_a=percent * float(hota["DetA"].mean()),
         ass_a=percent * float(hota["AssA"].mean()),
-        loc_a=percent * float(hota["LocA"].mean()),
         smotsa=percent * float(clear["sMOTA"]),
         motsa=percent * float(clear["MOTA"]),
         motsp=percent * float(clear["MOTP"]),

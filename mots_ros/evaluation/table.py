@@ -6,15 +6,24 @@ import csv
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from mots_ros.evaluation.scores import ClassScores, titles
 
 
+# What a terminal of 80 columns holds; the files have all.
+_ON_TERMINAL = (
+    *("hota", "det_a", "ass_a", "smotsa", "motsa", "motsp", "idf1", "id_switches"),
+    *("true_positives", "false_positives", "false_negatives"),
+)
+
+
 def score_table(scores: Mapping[str, ClassScores]) -> str:
     """A line per class, percentages with one decimal, a dash where nothing can be measured."""
-    header = ["class", *titles().values()]
-    rows = [[name, *map(_cell, asdict(entry).values())] for name, entry in scores.items()]
+    header = ["class", *(titles()[attribute] for attribute in _ON_TERMINAL)]
+    rows = [
+        [name, *(_cell(getattr(entry, attribute)) for attribute in _ON_TERMINAL)]
+        for name, entry in scores.items()
+    ]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = "  ".join("-" * width for width in widths)
     return "\n".join([_line(header, widths), rule, *(_line(row, widths) for row in rows)])

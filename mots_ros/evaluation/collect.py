@@ -1,0 +1,61 @@
+"""Results of a drive: made frame by frame, or taken from what a live node published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from mots_ros.core.types import Frame, TrackedFrame
+from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.evaluation.results import Results
+
+
+def track(
+    frames: Iterable[Frame], step: Callable[[Frame], TrackedFrame], class_names: Sequence[str]
+) -> Results:
+    """Put every frame through ``step`` in order; the i-th result belongs to frame i.
+
+    Raises EvaluationError where there are no frames or their sizes differ.
+    """
+    results = None
+    for number, frame in enumerate(frames):
+        results = results or Results(class_names, frame.size)
+        results.add(number, step(frame))
+    if results is None:
+        raise EvaluationError("expected a drive with images, found none")
+    return results
+
+
+def match_by_stamp(
+    frames: Iterable[Frame], tracked: Iterable[TrackedFrame], class_names: Sequence[str]
+) -> Results:
+    """Give recorded results the numbers of the frames whose stamps they carry.
+
+    A live node drops frames when it is slower than the camera: those have no result.
+
+    Raises EvaluationError where stamps are ambiguous, or a result has the stamp of no frame.
+    """
+    numbers: dict[int, int] = {}
+    size = None
+    for number, frame in enumerate(frames):
+        size = size or frame.size
+        first = numbers.setdefault(frame.stamp_ns, number)
+        if first != number:
+            raise EvaluationError(
+                f"expected a stamp of its own for every frame of the drive, but frames {first} and "
+                f"{number} both have {_seconds(frame.stamp_ns)}"
+            )
+    if size is None:
+        raise EvaluationError("expected a drive with images, found none")
+    results = Results(class_names, size)
+    for item in tracked:
+        if item.stamp_ns not in numbers:
+            raise EvaluationError(
+                f"the results have a frame with stamp {_seconds(item.stamp_ns)}, which no image of "
+                "the drive has; expected results recorded while this very drive was played"
+            )
+        results.add(numbers[item.stamp_ns], item)
+    return results
+
+
+def _seconds(stamp_ns: int) -> str:
+    return f"{stamp_ns // 10**9}.{stamp_ns % 10**9:09d} s"
