@@ -1,0 +1,1 @@
+"""A made-up street filmed by a moving camera, with exact instance maps."""

@@ -1,0 +1,163 @@
+"""Rows of facades along both sides of the street, without end and without gaps in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mots_ros.data.street.camera import NEAR, Camera, Floats, clip_near
+from mots_ros.data.street.canvas import Canvas
+from mots_ros.data.street.facade import PIXELS_PER_METRE, Facade, blank, garden, house
+from mots_ros.data.street.ground import Layout
+from mots_ros.data.street.light import Light
+from mots_ros.data.street.textures import to_bytes
+
+Generator = np.random.Generator
+
+UP = np.array([0.0, 1.0, 0.0])
+DISTANCES = (8.0, 14.0, 24.0, 42.0, 75.0, 130.0)
+"""Metres for which a facade is kept ready, filtered as finely as the image is there."""
+SIGHT = 230.0
+FOCAL = 721.0
+
+
+class _Surface:
+    """One facade, lit from one side, ready for every distance."""
+
+    def __init__(self, facade: Facade, shade: Floats, light: Light, oblique: bool) -> None:
+        self.length, self.height = facade.length, facade.height
+        opacity = facade.opacity[..., None]
+        lit = np.concatenate(
+            [np.clip(facade.albedo * shade, 0, 255) * opacity, opacity * 255], axis=2
+        ).astype(np.float32)
+        self._levels: list[NDArray[np.uint8]] = []
+        for distance in DISTANCES:
+            upright = FOCAL / distance / PIXELS_PER_METRE
+            along = upright * 7.0 / distance if oblique else upright
+            rows, columns = opacity.shape[:2]
+            size = (
+                max(int(columns * min(along, 1)), 4),
+                max(int(rows * min(upright, 1)), 4),
+            )
+            level = cv2.resize(lit, size, interpolation=cv2.INTER_AREA)
+            share = light.veil(distance)
+            level[..., :3] = level[..., :3] * (1 - share) + (
+                light.haze * share * level[..., 3:] / 255
+            )
+            self._levels.append(np.ascontiguousarray(to_bytes(level)))
+
+    def at(self, distance: float) -> NDArray[np.uint8]:
+        """uint8 [h, w, 4], colours multiplied by opacity."""
+        return self._levels[int(np.argmin(np.abs(np.log(np.array(DISTANCES) / distance))))]
+
+
+@dataclass(frozen=True)
+class _Wall:
+    """A surface in its place: origin is its lower corner where the texture begins."""
+
+    surface: _Surface
+    origin: Floats
+    along: Floats
+    length: float
+
+
+class Houses:
+    """Paints the facades; which one stands where depends on the seed and the block only."""
+
+    def __init__(self, layout: Layout, light: Light, rng: Generator) -> None:
+        self.layout = layout
+        self._seed = int(rng.integers(2**31))
+        self._open = rng.uniform(0.05, 0.7)
+        sides = {-1: np.array([1.0, 0, 0]), 1: np.array([-1.0, 0, 0])}
+        buildings, gardens = [house(rng) for _ in range(7)], [garden(rng) for _ in range(4)]
+        self._rows = {
+            side: [
+                [_Surface(each, light.shade(normal), light, True) for each in some]
+                for some in (buildings, gardens)
+            ]
+            for side, normal in sides.items()
+        }
+        facing = light.shade(np.array([0.0, 0, -1]))
+        self._ends = [_Surface(blank(rng), facing, light, False) for _ in range(3)]
+        self._blocks: dict[int, list[_Wall]] = {}
+
+    def paint(self, canvas: Canvas, camera: Camera) -> None:
+        """Paint every facade in sight, the farthest first."""
+        z, block = camera.position[2], self.layout.block
+        for index in range(int((z + SIGHT) // block), int(z // block) - 1, -1):
+            if index not in self._blocks:
+                self._blocks[index] = self._build(index)
+            for wall in self._blocks[index]:
+                _paint_wall(wall, canvas, camera)
+
+    def _build(self, index: int) -> list[_Wall]:
+        """The walls of one block, the farthest first."""
+        layout, walls = self.layout, []
+        begin = index * layout.block
+        for side in (-1, 1):
+            rng = np.random.default_rng((self._seed, index & 0xFFFF, side + 1))
+            z, end, row = begin, begin + layout.block - layout.junction, []
+            buildings, gardens = self._rows[side]
+            setback = rng.choice([0.0, 0.0, 1.5, 4.0])
+            while z < end - 0.5:
+                some = gardens if rng.random() < self._open else buildings
+                surface = some[rng.integers(len(some))]
+                length = min(surface.length, end - z)
+                if end - z - length < 3:
+                    length = end - z
+                x = side * (layout.wall + (0 if some is gardens else setback))
+                row.append(_Wall(surface, np.array([x, 0, z]), np.array([0.0, 0, 1]), length))
+                z += length
+            walls += row[::-1]
+            if row[0].surface in buildings:
+                gable = self._ends[rng.integers(len(self._ends))]
+                across = np.array([float(side), 0, 0])
+                walls.append(_Wall(gable, row[0].origin, across, gable.length))
+        return sorted(walls, key=lambda wall: -wall.origin[2])
+
+
+def _paint_wall(wall: _Wall, canvas: Canvas, camera: Camera) -> None:
+    """Warp the wall's texture into the image."""
+    height, width = camera.size
+    surface = wall.surface
+    reach = wall.along * wall.length
+    top = UP * surface.height
+    corners = np.stack([wall.origin, wall.origin + reach, wall.origin + reach + top,
+                        wall.origin + top])  # fmt: skip
+    seen = clip_near(camera.to_camera(corners), 2 * NEAR)
+    if len(seen) < 3:
+        return
+    outline = camera.to_image(seen)
+    low, high = np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0)) + 1
+    left, upper = int(max(low[0], 0)), int(max(low[1], 0))
+    right, lower = int(min(high[0], width)), int(min(high[1], height))
+    if right - left < 1 or lower - upper < 1:
+        return
+    visible = outline[:, 0].clip(0, width)
+    depth = seen[:, 2]
+    nearest = max(float(depth.min()), 4.0)
+    if visible.max() < width * 0.98 and visible.min() > width * 0.02:
+        nearest = float(0.65 * depth.min() + 0.35 * depth.max())
+    texture = surface.at(max(nearest, 6.0))
+    rows, columns = texture.shape[:2]
+    to_pixels = camera.plane_homography(wall.origin + top, wall.along, -UP)
+    texels = np.array(
+        [
+            [columns / wall.length, 0, -0.5],
+            [0, rows / surface.height, -0.5],
+            [0, 0, 1],
+        ]
+    )
+    shift = np.array([[1, 0, left + 0.5], [0, 1, upper + 0.5], [0, 0, 1]])
+    inverse = texels @ np.linalg.inv(to_pixels) @ shift
+    patch = cv2.warpPerspective(
+        texture,
+        inverse,
+        (right - left, lower - upper),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    canvas.lay_pixels(left, upper, patch)
