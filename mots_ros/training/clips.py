@@ -1,0 +1,93 @@
+"""Rendered drives in a cache on disk: what training reads over and over."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from mots_ros.core.types import FloatArray, Image, LabelImage
+from mots_ros.data.drives import AnnotatedDrive
+from mots_ros.training.targets import IGNORE
+
+WIDTH = 832
+"""Stored width in pixels: a little more than the light network's input, for random scales."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A drive at training size.
+
+    images: uint8 [T, h, w, 3] RGB; instances: uint16 [T, h, w]; both memory-mapped.
+    boxes: per frame the box of every visible object by its id, xyxy in stored pixels.
+    scale: stored pixels per pixel of the drive's own images.
+    """
+
+    images: Image
+    instances: LabelImage
+    boxes: list[dict[int, FloatArray]]
+    scale: float
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_clips(drives: Sequence[AnnotatedDrive], cache: Path, workers: int) -> list[Clip]:
+    """The drives as clips, rendered by ``workers`` processes where the cache lacks them.
+
+    A drive's name must tell its content: it is the key in the cache.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    tasks = [(drive, folder_of(drive, cache)) for drive in drives]
+    missing = [task for task in tasks if not task[1].exists()]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        rendered = pool.imap_unordered(_render, missing)
+        for _ in tqdm(rendered, "render drives", len(missing), unit="drive", disable=not missing):
+            pass
+    return [_open(folder) for _, folder in tasks]
+
+
+def folder_of(drive: AnnotatedDrive, cache: Path) -> Path:
+    """Where the cache keeps a drive."""
+    digest = hashlib.sha256(f"{drive.name} {len(drive)} {WIDTH}".encode()).hexdigest()
+    return cache / digest[:16]
+
+
+def _render(task: tuple[AnnotatedDrive, Path]) -> None:
+    drive, folder = task
+    cv2.setNumThreads(1)
+    images: list[Image] = []
+    instances: list[LabelImage] = []
+    for item in drive:
+        height, width = item.instances.shape
+        size = (WIDTH, round(height * WIDTH / width))
+        images.append(cv2.resize(item.frame.image, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+        instances.append(cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST))  # type: ignore[arg-type]
+    partial = folder.with_suffix(".partial")
+    partial.mkdir(exist_ok=True)
+    np.save(partial / "images.npy", np.stack(images))
+    np.save(partial / "instances.npy", np.stack(instances))
+    np.save(partial / "scale.npy", WIDTH / width)
+    partial.rename(folder)
+
+
+def _open(folder: Path) -> Clip:
+    instances = np.load(folder / "instances.npy", mmap_mode="r")
+    boxes = [_boxes(frame) for frame in instances]
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")))
+
+
+def _boxes(instances: LabelImage) -> dict[int, FloatArray]:
+    boxes = {}
+    for instance in np.unique(instances):
+        if 0 < instance < IGNORE:
+            x, y, w, h = cv2.boundingRect((instances == instance).view(np.uint8))
+            boxes[int(instance)] = np.array((x, y, x + w, y + h), np.float32)
+    return boxes

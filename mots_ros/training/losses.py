@@ -1,0 +1,42 @@
+"""The losses of the paper, each one its equation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ALPHA = 2
+BETA = 4
+
+
+def focal_map(logits: Tensor, target: Tensor) -> Tensor:
+    """The penalty-reduced focal loss of every pixel (the summands of equations 3 and 5).
+
+    ``target`` in [0, 1] is 1 exactly at the objects' centres.
+    """
+    probability = logits.sigmoid()
+    at_centre = (1 - probability) ** ALPHA * F.logsigmoid(logits)
+    elsewhere = (1 - target) ** BETA * probability**ALPHA * F.logsigmoid(-logits)
+    return -torch.where(target == 1, at_centre, elsewhere)
+
+
+def heatmap_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Equation 3, over the number of objects. [B, C, H, W], [B, C, H, W], [B, H, W]."""
+    objects = (target == 1).sum().clamp(min=1)
+    return (focal_map(logits, target) * weight.unsqueeze(1)).sum() / objects
+
+
+def search_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Equations 4 and 5, over the number of searches. [N, H, W] each; an object that is gone has an
+    all-zero target: its searcher must find nobody else."""
+    return focal_map(logits, target).sum() / max(1, len(logits))
+
+
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """CondInst's mask loss, the mean over objects. [N, H, W] each, target in [0, 1]."""
+    probability = logits.sigmoid().flatten(1)
+    target = target.flatten(1)
+    shared = (probability * target).sum(1)
+    total = (probability**2).sum(1) + (target**2).sum(1)
+    return (1 - (2 * shared + 1e-4) / (total + 1e-4)).mean()

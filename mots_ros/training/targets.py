@@ -1,0 +1,107 @@
+"""What the heads should answer, computed from an instance map alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mots_ros.core.letterbox import MAP_STRIDE
+from mots_ros.core.types import FloatArray, IntArray, LabelImage
+
+IGNORE = 10000
+MIN_OVERLAP = 0.7
+
+
+@dataclass(frozen=True)
+class FrameTargets:
+    """Targets of one frame on its stride-4 map [h, w]; objects sorted by id.
+
+    heat: [classes, h, w] in [0, 1]. heat_weight: [h, w], 0 where nothing may be learnt.
+    ids, labels: int64 [N]. centres, sizes: [N, 2] as x, y in continuous map coordinates.
+    masks: [N, h, w] the share of every map pixel that the object covers.
+    """
+
+    heat: FloatArray
+    heat_weight: FloatArray
+    ids: IntArray
+    labels: IntArray
+    centres: FloatArray
+    sizes: FloatArray
+    masks: FloatArray
+
+    @property
+    def pixels(self) -> IntArray:
+        """The map pixels [N, 2] (x, y) that hold the centres."""
+        return np.floor(self.centres).astype(np.int64)
+
+
+def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTargets:
+    """Targets from the visible part of every object.
+
+    Objects of fewer than ``min_area`` pixels are too small to ask for: they join the ignore
+    regions, where the heat map is not trained.
+    """
+    h, w = instances.shape[0] // MAP_STRIDE, instances.shape[1] // MAP_STRIDE
+    heat = np.zeros((classes, h, w), np.float32)
+    ignored = instances >= IGNORE
+    ids, labels, centres, sizes, masks = [], [], [], [], []
+    for instance in np.unique(instances):
+        if instance == 0 or instance >= IGNORE:
+            continue
+        visible = (instances == instance).view(np.uint8)
+        x, y, width, height = cv2.boundingRect(visible)
+        if cv2.countNonZero(visible[y : y + height, x : x + width]) < min_area:
+            ignored |= visible.view(bool)
+            continue
+        centre = np.array((x + width / 2, y + height / 2), np.float32) / MAP_STRIDE
+        size = np.array((width, height), np.float32) / MAP_STRIDE
+        label = int(instance) // 1000 - 1
+        draw_gaussian(heat[label], np.floor(centre), gaussian_radius(size))
+        ids.append(int(instance))
+        labels.append(label)
+        centres.append(centre)
+        sizes.append(size)
+        masks.append(visible)
+    weight = 1 - map_coverage(ignored.view(np.uint8)[None])[0].round()
+    return FrameTargets(
+        heat,
+        np.maximum(weight, heat.max(axis=0) == 1).astype(np.float32),
+        np.array(ids, np.int64),
+        np.array(labels, np.int64),
+        np.array(centres, np.float32).reshape(-1, 2),
+        np.array(sizes, np.float32).reshape(-1, 2),
+        map_coverage(np.array(masks, np.uint8).reshape(-1, *instances.shape)),
+    )
+
+
+def map_coverage(masks: np.ndarray) -> FloatArray:
+    """The covered share of every stride-4 cell: uint8 [N, H, W] -> float32 [N, H/4, W/4]."""
+    n, height, width = masks.shape
+    cells = masks.reshape(n, height // MAP_STRIDE, MAP_STRIDE, width // MAP_STRIDE, MAP_STRIDE)
+    return cells.mean(axis=(2, 4), dtype=np.float32)
+
+
+def gaussian_radius(size: FloatArray) -> int:
+    """How far (in map pixels) a box of this width and height may shift both ways and still
+    overlap the true one with an IoU of 0.7."""
+    width, height = float(size[0]), float(size[1])
+    # (w - r)(h - r) / (2 w h - (w - r)(h - r)) = IoU, solved for r.
+    area_left = 2 * MIN_OVERLAP / (1 + MIN_OVERLAP) * width * height
+    half = (width + height) / 2
+    return int(max(0.0, half - np.sqrt(half * half - (width * height - area_left))))
+
+
+def draw_gaussian(heat: FloatArray, pixel: np.ndarray, radius: int) -> None:
+    """Raise ``heat`` [h, w] to a Gaussian with its peak of 1 at ``pixel`` (x, y); sigma is a sixth
+    of the window."""
+    x, y = int(pixel[0]), int(pixel[1])
+    h, w = heat.shape
+    left, right, top, bottom = max(0, x - radius), x + radius + 1, max(0, y - radius), y + radius + 1
+    window = heat[top:bottom, left:right]
+    columns = np.arange(left, min(right, w)) - x
+    rows = np.arange(top, min(bottom, h)) - y
+    sigma = (2 * radius + 1) / 6
+    bump = np.exp(-(columns**2 + rows[:, None] ** 2) / (2 * sigma * sigma))
+    np.maximum(window, bump, out=window, casting="same_kind")
