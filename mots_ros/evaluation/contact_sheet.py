@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -43,19 +44,18 @@ def choose_frames(
 ) -> dict[int, str]:
     """The frames to show and what there is to say of each, by ascending frame.
 
-    At most half of them are events: the frames with most id switches, most objects and most
-    misses. The others are evenly spaced.
+    At most half of them are events: the frames with most objects, most misses and most id
+    switches. The others are the first, the last, and some evenly between those.
 
     Args:
-        counts: objects reported in every frame of the drive.
+        counts: objects reported in every frame of the drive, at least one frame.
         matches: of every frame, where there is ground truth.
         track_ids: the tracker's own id behind every result id of the matches.
     """
     remarks = _events(counts, matches, track_ids or {}, tiles // 2)
-    free = [frame for frame in range(len(counts)) if frame not in remarks]
-    spread = np.linspace(0, len(free) - 1, min(tiles - len(remarks), len(free)))
-    remarks.update({free[place]: "" for place in np.round(spread).astype(int).tolist()})
-    return dict(sorted(remarks.items()))
+    anchors = sorted({0, *remarks, len(counts) - 1})
+    between = _fill(anchors, tiles - len(anchors))
+    return {frame: remarks.get(frame, "") for frame in sorted((*anchors, *between))}
 
 
 def missed_objects(truth: Annotation, matches: FrameMatches, frame: int) -> LabelImage:
@@ -82,6 +82,23 @@ def compose(title: str, tiles: Sequence[Tile], class_names: Sequence[str]) -> Im
         y, x = head + row * (height + _GAP), _GAP + column * (width + _GAP)
         sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
     return sheet
+
+
+def _fill(anchors: Sequence[int], most: int) -> list[int]:
+    """Frames that divide the widest gaps between ``anchors`` evenly."""
+    gaps = list(pairwise(anchors))
+    parts = [1] * len(gaps)
+    for _ in range(most):
+        widths = [(end - start) / part for (start, end), part in zip(gaps, parts, strict=True)]
+        widest = max(range(len(gaps)), key=widths.__getitem__, default=None)
+        if widest is None or gaps[widest][1] - gaps[widest][0] <= parts[widest]:
+            break
+        parts[widest] += 1
+    return [
+        start + (end - start) * place // part
+        for (start, end), part in zip(gaps, parts, strict=True)
+        for place in range(1, part)
+    ]
 
 
 def _events(
@@ -121,10 +138,10 @@ def _picture(tile: Tile, class_names: Sequence[str]) -> Image:
     scale = min(1.0, _TILE[0] / height, _TILE[1] / width)
     # Shrunk before anything is drawn on it, so that text stays readable.
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    image = cv2.resize(tile.image, size, interpolation=cv2.INTER_AREA)
+    image = np.asarray(cv2.resize(tile.image, size, interpolation=cv2.INTER_AREA), np.uint8)
     drawn = overlay.draw(image, _shrunk(tile.tracked, size, scale), class_names)
     if tile.missed is not None:
-        missed = cv2.resize(tile.missed, size, interpolation=cv2.INTER_NEAREST)
+        missed = _resized_labels(tile.missed, size)
         drawn[overlay.contours(missed)] = _MISSED
     strip = np.empty((overlay.caption_size(tile.caption)[1], size[0], 3), dtype=np.uint8)
     strip[:] = _PAPER
@@ -137,5 +154,9 @@ def _shrunk(tracked: TrackedFrame, size: tuple[int, int], scale: float) -> Track
     return replace(
         tracked,
         detections=replace(tracked.detections, boxes=boxes),
-        label_image=cv2.resize(tracked.label_image, size, interpolation=cv2.INTER_NEAREST),
+        label_image=_resized_labels(tracked.label_image, size),
     )
+
+
+def _resized_labels(labels: LabelImage, size: tuple[int, int]) -> LabelImage:
+    return np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint16)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from mots_ros.evaluation.scores import ClassScores, titles
 
-
 # What a terminal of 80 columns holds; the files have all.
 _ON_TERMINAL = (
     *("hota", "det_a", "ass_a", "smotsa", "motsa", "motsp", "idf1", "id_switches"),
