@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shared import parity
+
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import compose_label_image, pixel_values
+from mots_ros.core.types import Detections
+
+SIZE = (60, 100)
+PLAIN = Letterbox.contain(SIZE, (60, 100))
+KITTI = Letterbox.contain((375, 1242), (192, 640))
+
+
+def filled(letterbox, boxes, scores, masks=None):
+    """Detections whose masks cover all of their map unless ``masks`` says otherwise."""
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    if masks is None:
+        masks = np.ones((len(boxes), *letterbox.map_size), np.float32)
+    return Detections(boxes, np.array(scores, np.float32), np.zeros(len(boxes), np.int64), masks)
+
+
+def half_planes(letterbox, boxes):
+    """Probabilities that fall through 0.5 exactly at the box's edges."""
+    y, x = np.indices(letterbox.map_size)
+    centres = letterbox.map_to_image(np.stack([x + 0.5, y + 0.5], axis=-1))
+    masks = []
+    for left, top, right, bottom in boxes:
+        inside = [
+            centres[..., 0] - left,
+            right - centres[..., 0],
+            centres[..., 1] - top,
+            bottom - centres[..., 1],
+        ]
+        masks.append(np.clip(0.5 + np.min(inside, axis=0) / 40, 0, 1))
+    return np.array(masks, np.float32).reshape(-1, *letterbox.map_size)
+
+
+def test_a_mask_appears_where_its_object_is():
+    box = [300.0, 100.0, 420.0, 180.0]
+    detections = filled(KITTI, [box], [0.9], half_planes(KITTI, [box]))
+    painted = compose_label_image(detections, np.array([7]), KITTI, (375, 1242))
+    assert painted.dtype == np.uint16 and painted.shape == (375, 1242)
+    rows, columns = np.nonzero(painted)
+    assert set(painted[rows, columns]) == {7}
+    tight = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    np.testing.assert_allclose(tight, box, atol=1)
+    # Four corners are a little round.
+    assert painted.astype(bool).sum() == pytest.approx(120 * 80, rel=0.02)
+
+
+def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():
+    boxes, scores, ids = [[10, 10, 50, 50], [30, 10, 70, 50]], [0.5, 0.9], np.array([1, 2])
+    painted = compose_label_image(filled(PLAIN, boxes, scores), ids, PLAIN, SIZE)
+    assert painted[30, 40] == 2 and painted[30, 20] == 1 and painted[30, 60] == 2
+    swapped = filled(PLAIN, boxes[::-1], scores[::-1])
+    np.testing.assert_array_equal(compose_label_image(swapped, ids[::-1], PLAIN, SIZE), painted)
+
+
+def test_a_mask_stays_near_its_box():
+    painted = compose_label_image(
+        filled(PLAIN, [[40, 20, 60, 40]], [0.9]), np.array([3]), PLAIN, SIZE
+    )
+    rows, columns = np.nonzero(painted)
+    assert (columns.min(), columns.max() + 1) == (36, 64)
+    assert (rows.min(), rows.max() + 1) == (16, 44)
+
+
+def test_large_boxes_have_a_margin_of_their_own_measure():
+    painted = compose_label_image(
+        filled(PLAIN, [[10, 20, 90, 40]], [0.9]), np.array([3]), PLAIN, SIZE
+    )
+    assert np.flatnonzero(painted.any(axis=0))[[0, -1]].tolist() == [2, 97]
+
+
+def test_masks_reach_the_edges_of_the_image():
+    box = [-10, -10, 120, 80]
+    painted = compose_label_image(filled(PLAIN, [box], [0.9]), np.array([1]), PLAIN, SIZE)
+    assert (painted == 1).all()
+
+
+@pytest.mark.parametrize("box", [[-90, 10, -40, 20], [10, 10, np.inf, 20], [50, 50, 40, 40]])
+def test_strange_boxes_do_no_harm(box):
+    painted = compose_label_image(filled(PLAIN, [box], [0.9]), np.array([1]), PLAIN, SIZE)
+    assert painted.shape == SIZE
+
+
+def test_half_is_not_enough():
+    even = np.full((1, *PLAIN.map_size), 0.5, np.float32)
+    detections = filled(PLAIN, [[10, 10, 50, 50]], [0.9], even)
+    assert not compose_label_image(detections, np.array([1]), PLAIN, SIZE).any()
+
+
+def test_without_masks_the_image_stays_empty():
+    boxes_only = Detections(np.ones((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, int))
+    assert not compose_label_image(boxes_only, np.array([1]), PLAIN, SIZE).any()
+    nothing = filled(PLAIN, [], [])
+    assert not compose_label_image(nothing, np.zeros(0, np.int64), PLAIN, SIZE).any()
+
+
+def test_masks_of_another_network_size_are_refused():
+    detections = filled(KITTI, [[0, 0, 9, 9]], [0.9])
+    with pytest.raises(ValueError, match=r"expected masks of \(15, 25\), not \(48, 160\)"):
+        compose_label_image(detections, np.array([1]), PLAIN, SIZE)
+
+
+def test_ids_beyond_16_bits_begin_again_at_1():
+    ids = np.array([1, 65535, 65536, 131070, 131071])
+    assert pixel_values(ids).tolist() == [1, 65535, 1, 65535, 1]
+    assert pixel_values(ids).dtype == np.uint16
+    painted = compose_label_image(
+        filled(PLAIN, [[10, 10, 50, 50]], [0.9]), np.array([65537]), PLAIN, SIZE
+    )
+    assert set(np.unique(painted)) == {0, 2}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-20, 90),
+            st.floats(-20, 50),
+            st.floats(1, 60),
+            st.floats(1, 40),
+            st.floats(0, 1, width=32),
+        ),
+        max_size=5,
+    )
+)
+def test_every_pixel_belongs_to_the_best_of_those_that_want_it(objects):
+    boxes = [[x, y, x + w, y + h] for x, y, w, h, _ in objects]
+    scores = [score for *_, score in objects]
+    ids = np.arange(1, len(objects) + 1)
+    alone = np.array(
+        [
+            compose_label_image(filled(PLAIN, [box], [score]), np.array([1]), PLAIN, SIZE)
+            for box, score in zip(boxes, scores, strict=True)
+        ]
+    ).reshape(-1, *SIZE)
+    painted = compose_label_image(filled(PLAIN, boxes, scores), ids, PLAIN, SIZE)
+    np.testing.assert_array_equal(painted > 0, alone.any(axis=0))
+    ranked = np.array([0.0, *scores], np.float32)[painted]
+    wanted = (alone * np.array(scores, np.float32).reshape(-1, 1, 1)).max(axis=0, initial=0)
+    np.testing.assert_array_equal(ranked, wanted)
+
+
+def test_overlapping_ellipses_equal_the_reference():
+    """The reference warps whole maps, speaks of pixel indices and lets masks fade at the border."""
+    reference = np.load(parity("preprocess.npz"))
+    rule = reference["mask_rule_cx_cy_rx_ry_score_class"]
+    rule = rule[rule[:, 4] > 0.4]
+    matrix = reference["trans_output"]
+    scale = 4 * matrix[0, 0]
+    letterbox = Letterbox(
+        (375, 1242), (384, 1280), scale, *(4 * matrix[:, 2] + 2 - scale / 2).tolist()
+    )
+    y, x = np.indices((96, 320))
+    radius = [np.hypot((x - cx) / rx, (y - cy) / ry) for cx, cy, rx, ry, _, _ in rule]
+    masks = (1 / (1 + np.exp(-6 * (1 - np.array(radius))))).astype(np.float32)
+    centres, radii = rule[:, :2] + 0.5, rule[:, 2:4]
+    boxes = letterbox.map_to_image(np.concatenate([centres - radii, centres + radii], axis=1))
+    detections = filled(letterbox, boxes, rule[:, 4], masks)
+    painted = compose_label_image(detections, np.arange(1, 8), letterbox, (375, 1242))
+    sampled = painted.ravel()[reference["mask_idx_yx_flat_rowmajor"]]
+    expected = (reference["mask_after"] * np.arange(1, 8)[:, None]).sum(axis=0)
+    assert (expected > 0).mean() > 0.1
+    assert (sampled != expected).sum() <= 4
