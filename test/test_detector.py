@@ -85,9 +85,7 @@ def test_a_real_network_runs_on_odd_image_sizes() -> None:
     ("image", "expected"),
     [((375, 1242), (192, 640)), ((480, 640), (480, 640)), ((10, 2000), (32, 640))],
 )
-def test_input_height_follows_the_image(
-    image: tuple[int, int], expected: tuple[int, int]
-) -> None:
+def test_input_height_follows_the_image(image: tuple[int, int], expected: tuple[int, int]) -> None:
     assert input_size(image, DetectorConfig()) == expected
 
 

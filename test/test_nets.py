@@ -51,9 +51,7 @@ def test_the_full_model_has_the_released_parameters() -> None:
     assert ours == {name: shape for name, (shape, _) in released.items()}
 
 
-def _dynamic_by_hand(
-    features: np.ndarray, weights: np.ndarray, centre: np.ndarray
-) -> np.ndarray:
+def _dynamic_by_hand(features: np.ndarray, weights: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """One object's network, pixel by pixel, as the equations say it."""
     c, height, width = features.shape
     cuts = np.cumsum([c * (c + 2), c * c, c, c, c])
@@ -109,7 +107,9 @@ def test_decoder_equals_the_released_one() -> None:
 def test_search_equals_the_released_one() -> None:
     vectors = {k: torch.from_numpy(v) for k, v in np.load(parity("decode.npz")).items()}
     _, _, width = vectors["in.sch_raw"].shape
-    features = SearchFeatures(vectors["in.sch_raw"], vectors["in.wh_raw"], None, torch.zeros(0, 593))
+    features = SearchFeatures(
+        vectors["in.sch_raw"], vectors["in.wh_raw"], None, torch.zeros(0, 593)
+    )
     index = vectors["in.kmf_inds"]
     pixels = torch.stack((index % width, index.div(width, rounding_mode="floor")), dim=1)
     boxes, scores = search(features, vectors["in.pre_weights"], pixels + 0.5, 5, 3)

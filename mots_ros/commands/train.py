@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from mots_ros.data.camvid import camvid_drives
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
@@ -36,6 +37,7 @@ def main() -> None:
         default=[],
         help="KITTI MOTS annotation files to make replica drives from",
     )
+    parser.add_argument("--camvid", type=Path, help="folder of CamVid photographs and labels")
     parser.add_argument("--iterations", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=4, help="pairs of frames per step")
     parser.add_argument("--crop", type=int, nargs=2, default=(192, 384), metavar=("H", "W"))
@@ -52,8 +54,10 @@ def main() -> None:
         StreetDrive(FIRST_SEED + i, arguments.length) for i in range(arguments.street)
     ]
     drives += [ReplicaDrive(path, FIRST_SEED) for path in arguments.annotations]
+    if arguments.camvid:
+        drives += camvid_drives(arguments.camvid)
     if not drives:
-        parser.error("nothing to train on: --street is 0 and there are no --annotations")
+        parser.error("nothing to train on: --street is 0, no --annotations, no --camvid")
     clips = load_clips(drives, arguments.cache, arguments.workers)
     torch.manual_seed(arguments.seed)
     net = checkpoint.load(arguments.start) if arguments.start else SearchTrackNet(LIGHT)

@@ -9,6 +9,10 @@ from typing import Protocol
 from mots_ros.core.types import Frame, LabelImage
 
 
+class DriveError(ValueError):
+    """A recording or a folder cannot be used; the message names it and what was expected."""
+
+
 @dataclass(frozen=True)
 class AnnotatedFrame:
     """A frame and what can be seen in it.
@@ -34,8 +38,7 @@ class Drive(Protocol):
 
 
 class AnnotatedDrive(Protocol):
-    """A drive whose objects are known; class id ``i`` of the instances is ``class_names[i - 1]``.
-    """
+    """A drive whose objects are known; class id ``i`` of the instances is ``class_names[i - 1]``."""
 
     @property
     def name(self) -> str:

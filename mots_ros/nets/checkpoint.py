@@ -61,9 +61,7 @@ def _spec(path: Path, metadata: dict[str, str]) -> NetworkSpec:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
 
 
-def _difference(
-    expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]
-) -> str:
+def _difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> str:
     missing = sorted(expected.keys() - found.keys())
     unexpected = sorted(found.keys() - expected.keys())
     reshaped = [

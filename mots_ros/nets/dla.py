@@ -157,7 +157,11 @@ class IDAUp(nn.Module):
     """Iterative aggregation: deeper maps join, one by one, the shallowest one's size."""
 
     def __init__(
-        self, out_channels: int, in_channels: Sequence[int], factors: Sequence[int], deformable: bool
+        self,
+        out_channels: int,
+        in_channels: Sequence[int],
+        factors: Sequence[int],
+        deformable: bool,
     ) -> None:
         super().__init__()
         self.steps = len(factors)

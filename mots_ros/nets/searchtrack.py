@@ -123,9 +123,7 @@ class SearchTrackNet(nn.Module):
         return _head_at(self.conv_weight, features, batch, y, x)
 
 
-def _head_at(
-    head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor
-) -> Tensor:
+def _head_at(head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """A head's output at single pixels [N, channels], from their 3x3 neighbourhoods."""
     around = torch.arange(3, device=features.device)
     padded = F.pad(features, (1, 1, 1, 1))

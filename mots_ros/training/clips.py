@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from mots_ros.core.types import FloatArray, Image, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
-from mots_ros.training.targets import IGNORE
+from mots_ros.data.kitti_mots import IGNORE_ID
 
-WIDTH = 832
+MAX_WIDTH = 832
 """Stored width in pixels: a little more than the light network's input, for random scales."""
 
 
@@ -55,7 +55,7 @@ def load_clips(drives: Sequence[AnnotatedDrive], cache: Path, workers: int) -> l
 
 def folder_of(drive: AnnotatedDrive, cache: Path) -> Path:
     """Where the cache keeps a drive."""
-    digest = hashlib.sha256(f"{drive.name} {len(drive)} {WIDTH}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{drive.name} {len(drive)} {MAX_WIDTH}".encode()).hexdigest()
     return cache / digest[:16]
 
 
@@ -66,14 +66,15 @@ def _render(task: tuple[AnnotatedDrive, Path]) -> None:
     instances: list[LabelImage] = []
     for item in drive:
         height, width = item.instances.shape
-        size = (WIDTH, round(height * WIDTH / width))
+        scale = min(1.0, MAX_WIDTH / width)
+        size = (round(width * scale), round(height * scale))
         images.append(cv2.resize(item.frame.image, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
         instances.append(cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST))  # type: ignore[arg-type]
     partial = folder.with_suffix(".partial")
     partial.mkdir(exist_ok=True)
     np.save(partial / "images.npy", np.stack(images))
     np.save(partial / "instances.npy", np.stack(instances))
-    np.save(partial / "scale.npy", WIDTH / width)
+    np.save(partial / "scale.npy", scale)
     partial.rename(folder)
 
 
@@ -87,7 +88,7 @@ def _open(folder: Path) -> Clip:
 def _boxes(instances: LabelImage) -> dict[int, FloatArray]:
     boxes = {}
     for instance in np.unique(instances):
-        if 0 < instance < IGNORE:
+        if 0 < instance < IGNORE_ID:
             x, y, w, h = cv2.boundingRect((instances == instance).view(np.uint8))
             boxes[int(instance)] = np.array((x, y, x + w, y + h), np.float32)
     return boxes

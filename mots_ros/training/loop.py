@@ -191,9 +191,7 @@ def _mean_l1(value: Tensor, target: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _average(averaged: SearchTrackNet, net: SearchTrackNet, decay: float) -> None:
-    for mean, value in zip(
-        averaged.state_dict().values(), net.state_dict().values(), strict=True
-    ):
+    for mean, value in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(value, 1 - decay)
         else:

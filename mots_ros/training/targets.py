@@ -9,8 +9,8 @@ import numpy as np
 
 from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.types import FloatArray, IntArray, LabelImage
+from mots_ros.data.kitti_mots import IGNORE_ID
 
-IGNORE = 10000
 MIN_OVERLAP = 0.7
 
 
@@ -45,10 +45,10 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
     """
     h, w = instances.shape[0] // MAP_STRIDE, instances.shape[1] // MAP_STRIDE
     heat = np.zeros((classes, h, w), np.float32)
-    ignored = instances >= IGNORE
+    ignored = instances >= IGNORE_ID
     ids, labels, centres, sizes, masks = [], [], [], [], []
     for instance in np.unique(instances):
-        if instance == 0 or instance >= IGNORE:
+        if instance == 0 or instance >= IGNORE_ID:
             continue
         visible = (instances == instance).view(np.uint8)
         x, y, width, height = cv2.boundingRect(visible)
@@ -98,7 +98,12 @@ def draw_gaussian(heat: FloatArray, pixel: np.ndarray, radius: int) -> None:
     of the window."""
     x, y = int(pixel[0]), int(pixel[1])
     h, w = heat.shape
-    left, right, top, bottom = max(0, x - radius), x + radius + 1, max(0, y - radius), y + radius + 1
+    left, right, top, bottom = (
+        max(0, x - radius),
+        x + radius + 1,
+        max(0, y - radius),
+        y + radius + 1,
+    )
     window = heat[top:bottom, left:right]
     columns = np.arange(left, min(right, w)) - x
     rows = np.arange(top, min(bottom, h)) - y
