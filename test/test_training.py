@@ -35,6 +35,8 @@ class ToyDrive:
                 instances[32:96, 300:324] = 2001
             image[instances == 1001] = (200, 30, 30)
             image[instances == 2001] = (30, 200, 30)
+            # Four times as large, so that training halves it.
+            image, instances = (a.repeat(4, axis=0).repeat(4, axis=1) for a in (image, instances))
             yield AnnotatedFrame(Frame(t * 10**8, "camera", image), instances)
 
 
@@ -49,7 +51,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 def test_clip_is_the_drive_at_training_size(clip: Clip) -> None:
     assert clip.images.shape == (16, 256, 832, 3)
-    assert clip.scale == 2.0
+    assert clip.scale == 0.5
     np.testing.assert_array_equal(clip.boxes[0][1001], [80, 96, 208, 160])
     assert sorted(clip.boxes[10]) == [1001]
 
