@@ -38,7 +38,7 @@ class Drive(Protocol):
 
 
 class AnnotatedDrive(Protocol):
-    """A drive whose objects are known; class id ``i`` of the instances is ``class_names[i - 1]``."""
+    """A drive whose objects are known; their class id i is ``class_names[i - 1]``."""
 
     @property
     def name(self) -> str:

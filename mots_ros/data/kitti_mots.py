@@ -216,9 +216,7 @@ class _FrameLines:
 def _parse_line(line: bytes) -> tuple[int, MaskObject, tuple[int, int]]:
     fields = line.split()
     if len(fields) != len(_FIELDS):
-        raise _Fault(
-            f"expected {len(_FIELDS)} fields ({', '.join(_FIELDS)}), found {len(fields)}"
-        )
+        raise _Fault(f"expected {len(_FIELDS)} fields ({', '.join(_FIELDS)}), found {len(fields)}")
     frame, object_id, class_id, height, width = (
         _integer(field, name) for field, name in zip(fields[:5], _FIELDS[:5], strict=True)
     )
