@@ -22,7 +22,12 @@ _ALARMS = 0.8
 _MARGINS = 1.1
 
 _MISSED = "0.85"
-_UNANSWERED: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.6", "hatch": "//////", "linewidth": 0}
+_UNANSWERED: dict[str, Any] = {
+    "facecolor": "none",
+    "edgecolor": "0.6",
+    "hatch": "//////",
+    "linewidth": 0,
+}
 _SWITCH: dict[str, Any] = {"marker": "v", "color": "black", "markersize": 5, "linestyle": "none"}
 
 

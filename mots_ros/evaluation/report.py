@@ -13,7 +13,9 @@ import cv2
 from mots_ros.data import kitti_mots
 from mots_ros.data.drives import Drive
 from mots_ros.data.kitti_mots import Annotation
+from mots_ros.data.tracked_bags import TrackedBag
 from mots_ros.evaluation import contact_sheet
+from mots_ros.evaluation.collect import match_by_stamp
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import FrameMatches, match
 from mots_ros.evaluation.plots import save_tracks_plot
@@ -71,6 +73,23 @@ def make_folder(folder: Path) -> None:
         raise EvaluationError(f"{folder}: cannot make this folder: {error.strerror}") from error
     if occupied:
         raise EvaluationError(f"{folder}: expected a new or empty folder; it is not overwritten")
+
+
+def report_recording(
+    folder: Path, drive: Drive, recording: Path, truth: Annotation | None = None
+) -> Report:
+    """``write_report`` for what a live node published while ``drive`` was played.
+
+    Args:
+        recording: a bag of the node's detections, masks and label info.
+
+    Raises:
+        DriveError: the recording cannot be read.
+        EvaluationError: as for ``write_report``, or it was recorded from another drive.
+    """
+    tracked = TrackedBag(recording)
+    results = match_by_stamp(drive, tracked, tracked.class_names)
+    return write_report(folder, drive, results, truth)
 
 
 def write_report(

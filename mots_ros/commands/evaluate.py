@@ -1,0 +1,124 @@
+"""Track every frame of a recorded drive, score it against ground truth and draw it.
+
+Results come from the same pipeline that the node runs, frame by frame in order, so a slow machine
+changes how long it takes and not the score. With --results they come from a recording of a live
+node instead, and frames that it dropped count as missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mots_ros.commands.progress import progress
+from mots_ros.config import Config, ConfigError, load_config
+from mots_ros.data.bags import BagDrive
+from mots_ros.data.drives import DriveError
+from mots_ros.data.kitti_mots import Annotation, AnnotationError
+from mots_ros.evaluation.collect import track
+from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.evaluation.report import (
+    Report,
+    make_folder,
+    read_truth,
+    report_recording,
+    write_report,
+)
+from mots_ros.evaluation.scores import check_fits
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``ros2 run mots_ros evaluate``."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.results is not None and (options.config is not None or options.set):
+        parser.error("--results are tracked already: --config and --set change nothing there")
+    try:
+        report = _evaluate(options)
+    except (AnnotationError, ConfigError, DriveError, EvaluationError) as error:
+        parser.exit(2, f"evaluate: error: {' '.join(str(error).split())}\n")
+    print(report.text())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bag", type=Path, help="the drive: a rosbag2 folder, .mcap or .db3 file")
+    parser.add_argument("--topic", help="the images, where the bag has several topics of them")
+    parser.add_argument(
+        "--gt",
+        type=Path,
+        help="ground truth as KITTI MOTS text, frame i being the i-th image of the bag; in a "
+        "folder, the file with the bag's name and .txt; without it nothing is scored",
+    )
+    parser.add_argument("--config", type=Path, help="ROS parameter file with what differs")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="one parameter, such as detector.score_threshold=0.5; may be repeated",
+    )
+    parser.add_argument(
+        "--results", type=Path, help="bag with what the live node published for this drive"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="new folder for the report; default: <bag's name>_evaluation"
+    )
+    return parser
+
+
+def _evaluate(options: argparse.Namespace) -> Report:
+    drive = BagDrive(options.bag, options.topic)
+    folder = options.out or Path(f"{drive.name}_evaluation")
+    truth = None
+    if options.gt is not None:
+        truth = _truth_of(drive, options.gt)
+    if options.results is not None:
+        make_folder(folder)
+        return report_recording(folder, drive, options.results, truth)
+    config = load_config(options.config) if options.config is not None else Config()
+    config = config.with_values(dict(_assignment(text) for text in options.set))
+    return _track_and_report(folder, drive, config, truth)
+
+
+def _truth_of(drive: BagDrive, path: Path) -> Annotation:
+    """The drive's annotation, checked before anything takes long."""
+    truth = read_truth(path, drive.name)
+    first = next(iter(drive))
+    check_fits(str(path), truth, first.size, len(drive))
+    return truth
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: expected PARAMETER=VALUE")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
+
+
+def _track_and_report(
+    folder: Path, drive: BagDrive, config: Config, truth: Annotation | None
+) -> Report:
+    # Imported late: torch takes seconds to load, and bad inputs should be told at once.
+    from mots_ros.build import build_pipeline
+    from mots_ros.nets.checkpoint import CheckpointError
+
+    try:
+        pipeline = build_pipeline(config)
+    except CheckpointError as error:
+        raise EvaluationError(str(error)) from error
+    make_folder(folder)
+    frames = progress(drive, len(drive), "frames")
+    results = track(frames, pipeline.step, pipeline.detector.class_names)
+    return write_report(folder, drive, results, truth, config.values())
