@@ -13,23 +13,15 @@ def test_the_best_candidate_counts():
     candidates = np.array([[LEFT, RIGHT], [BOTH, LEFT]], float)
     scores = np.array([[0.9, 0.6], [0.9, 0.5]])
     detected = np.array([LEFT, RIGHT], float)
-    affinity = search_affinity(candidates, scores, detected, 0.4)
+    affinity = search_affinity(candidates, scores, detected)
     np.testing.assert_allclose(affinity, [[0.9, 0.6], [0.5, 0.3]])
-
-
-def test_candidates_at_or_below_the_threshold_count_for_nothing():
-    candidates = np.array([[LEFT, RIGHT]], float)
-    affinity = search_affinity(
-        candidates, np.array([[0.4, 0.5]]), np.array([LEFT, RIGHT], float), 0.4
-    )
-    np.testing.assert_allclose(affinity, [[0, 0.5]])
 
 
 def test_no_tracks_and_no_detections():
     none, one = np.zeros((0, 4)), np.zeros((1, 4))
-    assert search_affinity(np.zeros((0, 3, 4)), np.zeros((0, 3)), one, 0.4).shape == (0, 1)
-    assert search_affinity(np.zeros((2, 3, 4)), np.zeros((2, 3)), none, 0.4).shape == (2, 0)
-    assert search_affinity(np.zeros((2, 0, 4)), np.zeros((2, 0)), one, 0.4).tolist() == [[0], [0]]
+    assert search_affinity(np.zeros((0, 3, 4)), np.zeros((0, 3)), one).shape == (0, 1)
+    assert search_affinity(np.zeros((2, 3, 4)), np.zeros((2, 3)), none).shape == (2, 0)
+    assert search_affinity(np.zeros((2, 0, 4)), np.zeros((2, 0)), one).tolist() == [[0], [0]]
 
 
 @given(
@@ -38,7 +30,7 @@ def test_no_tracks_and_no_detections():
     arrays.arrays(np.float64, (4, 4), elements=st.floats(0, 100)),
 )
 def test_affinity_is_a_fraction_of_the_score(candidates, scores, detected):
-    affinity = search_affinity(candidates, scores, detected, 0.4)
+    affinity = search_affinity(candidates, scores, detected)
     assert affinity.shape == (3, 4)
     assert (affinity >= 0).all()
     assert (affinity <= scores.max(axis=1, keepdims=True) + 1e-9).all()

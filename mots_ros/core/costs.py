@@ -14,7 +14,7 @@ from mots_ros.core import boxes
 
 
 def search_affinity(
-    candidates: NDArray[Any], scores: NDArray[Any], detected: NDArray[Any], threshold: float
+    candidates: NDArray[Any], scores: NDArray[Any], detected: NDArray[Any]
 ) -> NDArray[Any]:
     """The affinity [T, N] between what each track's search found and the detections.
 
@@ -23,14 +23,12 @@ def search_affinity(
 
     Args:
         candidates: [T, K, 4] boxes that the search proposes.
-        scores: [T, K] in [0, 1]; a candidate whose score is not above ``threshold`` counts for
-            nothing.
+        scores: [T, K] in [0, 1].
         detected: [N, 4] boxes.
     """
     tracks, count = scores.shape
     overlap = boxes.iou(candidates.reshape(-1, 4), detected).reshape(tracks, count, len(detected))
-    weight = np.where(scores > threshold, scores, 0)
-    return (overlap * weight[:, :, None]).max(axis=1, initial=0)
+    return (overlap * scores[:, :, None]).max(axis=1, initial=0)
 
 
 def matching_cost(

@@ -1,0 +1,74 @@
+"""SearchTrack: every object is looked for by a network of its own, where its motion leads."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mots_ros.config import TrackerConfig
+from mots_ros.core import assignment
+from mots_ros.core.costs import matching_cost, search_affinity
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.track_book import TrackBook
+from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
+from mots_ros.nets.search import SearchFeatures, search
+
+UNFOUND_SCORE = 0.5
+"""What the last known box of a track counts for when its search finds nothing."""
+
+
+class SearchTracker:
+    """The dynamic search tracker (paper, section 3.3).
+
+    A track's memory is its search kernel, read where it was last detected. ``config`` may be
+    replaced between two steps; the tracks stay.
+    """
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self.config = config
+        self._book = TrackBook()
+
+    def step(self, observation: Observation[SearchFeatures]) -> TrackedDetections:
+        """See ``Tracker.step``."""
+        detections, features = observation.detections, observation.features
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        candidates, scores = self._propose(tracks, features, observation.letterbox)
+        affinity = search_affinity(candidates, scores, detections.boxes)
+        labels = np.array([track.label for track in tracks])
+        cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)
+        matches = assignment.METHODS[self.config.assignment](cost)
+        return self._book.advance(detections, matches, self.config, features.kernels.unbind())
+
+    def reset(self) -> None:
+        """See ``Tracker.reset``."""
+        self._book.clear()
+
+    def _propose(
+        self, tracks: tuple[Track, ...], features: SearchFeatures, letterbox: Letterbox
+    ) -> tuple[FloatArray, FloatArray]:
+        """Boxes [T, K + 1, 4] in image pixels and their scores [T, K + 1] for every track.
+
+        The last one is where the track was last seen; it counts only when the search found
+        nothing.
+        """
+        last_seen = np.array([track.box for track in tracks], np.float32).reshape(-1, 1, 4)
+        if not tracks:
+            return last_seen, last_seen[..., 0]
+        centres = letterbox.image_to_map(np.array([track.mean[:2] for track in tracks]))
+        with torch.inference_mode():
+            kernels = torch.stack([track.memory for track in tracks])
+            boxes, scores = search(
+                features,
+                kernels,
+                torch.from_numpy(centres).to(kernels),
+                self.config.search_peak_window,
+                self.config.search_candidates,
+            )
+        found = letterbox.map_to_image(boxes.cpu().numpy())
+        trusted = scores.cpu().numpy()
+        trusted[trusted <= self.config.search_threshold] = 0
+        fallback = np.where(trusted.any(axis=1, keepdims=True), 0, UNFOUND_SCORE)
+        return (
+            np.concatenate([found, last_seen], axis=1),
+            np.concatenate([trusted, fallback.astype(np.float32)], axis=1),
+        )
