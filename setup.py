@@ -1,0 +1,44 @@
+"""Built by colcon as an ament_python package."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = "mots_ros"
+
+
+def shared(folder: str) -> tuple[str, list[str]]:
+    return f"share/{PACKAGE}/{folder}", sorted(glob(f"{folder}/*.*"))
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Instance segmentation and tracking of road users in camera images (SearchTrack)",
+    license="Apache-2.0",
+    maintainer="mots_ros developers",
+    maintainer_email="mots_ros@users.noreply.github.com",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+        shared("launch"),
+        shared("config"),
+        shared("models"),
+        shared("rviz"),
+    ],
+    python_requires=">=3.10",
+    zip_safe=True,
+    entry_points={
+        "console_scripts": [
+            "tracker_node = mots_ros.ros.tracker_node:main",
+            "play = mots_ros.ros.play:main",
+            "record = mots_ros.ros.record:main",
+            "demo = mots_ros.ros.demo:main",
+            "evaluate = mots_ros.commands.evaluate:main",
+            "kitti_to_bag = mots_ros.commands.kitti_to_bag:main",
+            "generate = mots_ros.commands.generate:main",
+            "train = mots_ros.commands.train:main",
+        ],
+    },
+)
