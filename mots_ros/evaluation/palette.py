@@ -43,6 +43,7 @@ def colour_of(track_id: int) -> Colour:
 
 
 def ink_on(background: Colour) -> Colour:
-    """Black or white, whichever is easier to read on ``background`` (ITU-R BT.601 luma)."""
-    red, green, blue = background
-    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else (255, 255, 255)
+    """Black or white, whichever has more contrast on ``background`` by WCAG's definition."""
+    red, green, blue = ((channel / 255) ** 2.2 for channel in background)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)
