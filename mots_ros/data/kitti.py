@@ -1,0 +1,199 @@
+"""KITTI's image folders as drives: tracking and raw recordings, and plain folders.
+
+KITTI numbers its frames from 0 at 10 Hz. A frame's stamp comes from the recording's timestamps
+where it has some and else from its number, so that a gap in the numbers is a gap in time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mots_ros.core.types import Frame, Image
+from mots_ros.data import kitti_calibration
+from mots_ros.data.calibration import Calibration
+from mots_ros.data.drives import DriveError
+
+FRAME_ID = "camera_color_left"
+FRAME_PERIOD_NS = 100_000_000
+
+# What ROS's 32-bit seconds hold.
+_MAX_NUMBER = 2**31 * 10**9 // FRAME_PERIOD_NS - 1
+_ENDINGS = (".png", ".jpg", ".jpeg")
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
+_LAYOUTS = (
+    "image files, a KITTI raw recording (with image_02/data in it) or a sequence of KITTI tracking "
+    "(such as training/image_02/0000)"
+)
+
+
+@dataclass(frozen=True)
+class FolderDrive:
+    """Numbered image files of one size, as the left colour camera saw them.
+
+    files: the images, in order.
+    stamps_ns: when each was taken, in nanoseconds.
+    calibration: of the camera, where it is known.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    stamps_ns: tuple[int, ...]
+    calibration: Calibration | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the images; raises DriveError for one that is unreadable or of another size."""
+        size = None
+        for path, stamp_ns in zip(self.files, self.stamps_ns, strict=True):
+            frame = Frame(stamp_ns, FRAME_ID, _read(path))
+            size = size or frame.size
+            if frame.size != size:
+                raise DriveError(
+                    f"{path}: expected {_shown(size)} pixels (width x height) like "
+                    f"{self.files[0].name}, found {_shown(frame.size)}"
+                )
+            yield frame
+
+
+def open_folder(source: Path | str) -> FolderDrive:
+    """The drive in a folder, by what lies in it and around it.
+
+    Args:
+        source: a folder with numbered images; a sequence of KITTI tracking, whose calibration is
+            in ``calib`` beside ``image_02``; or a KITTI raw recording, with its
+            ``image_02/timestamps.txt`` and the day's ``calib_cam_to_cam.txt`` in the folder above.
+
+    Raises:
+        DriveError: naming the path, what was expected and what was found.
+    """
+    source = Path(source)
+    if not source.is_dir():
+        found = "a file" if source.exists() else "nothing"
+        raise DriveError(f"{source}: expected a folder with {_LAYOUTS}, found {found}")
+    # A raw recording may be named by itself or by a folder on the way to its images.
+    for root in (source.absolute(), *source.absolute().parents[:2]):
+        images = root / "image_02" / "data"
+        if images.is_dir() and source.absolute() in (root, images.parent, images):
+            return _raw(root)
+    return _sequence(source)
+
+
+def _raw(root: Path) -> FolderDrive:
+    """A KITTI raw recording."""
+    files = _numbered_images(root / "image_02" / "data")
+    timestamps = root / "image_02" / "timestamps.txt"
+    stamps = _stamps_in(timestamps, files) if timestamps.exists() else _stamps_by_number(files)
+    calibration = root.parent / "calib_cam_to_cam.txt"
+    return FolderDrive(
+        root.name,
+        tuple(files.values()),
+        stamps,
+        kitti_calibration.read_raw(calibration, _first_size(files))
+        if calibration.exists()
+        else None,
+    )
+
+
+def _sequence(folder: Path) -> FolderDrive:
+    """A sequence of KITTI tracking, or just images."""
+    files = _numbered_images(folder)
+    camera, name = folder.absolute().parent, folder.absolute().name
+    calibration = camera.parent / "calib" / f"{name}.txt"
+    return FolderDrive(
+        name,
+        tuple(files.values()),
+        _stamps_by_number(files),
+        kitti_calibration.read_tracking(calibration, _first_size(files))
+        if camera.name == "image_02" and calibration.exists()
+        else None,
+    )
+
+
+def _numbered_images(folder: Path) -> dict[int, Path]:
+    """The image files by ascending frame number, the last number in their names."""
+    files: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in _ENDINGS:
+            continue
+        numbers = re.findall("[0-9]+", path.stem)
+        if not numbers:
+            raise DriveError(f"{path}: expected a frame number in the image's name, found none")
+        number = int(numbers[-1])
+        if number > _MAX_NUMBER:
+            raise DriveError(
+                f"{path}: expected a frame number of at most {_MAX_NUMBER} in the image's name"
+            )
+        if number in files:
+            raise DriveError(
+                f"{path}: expected every frame number once, but {files[number].name} has it, too"
+            )
+        files[number] = path
+    if not files:
+        raise DriveError(f"{folder}: expected {_LAYOUTS}, found no image files")
+    return dict(sorted(files.items()))
+
+
+def _stamps_by_number(numbers: Iterable[int]) -> tuple[int, ...]:
+    return tuple(number * FRAME_PERIOD_NS for number in numbers)
+
+
+def _stamps_in(path: Path, numbers: Iterable[int]) -> tuple[int, ...]:
+    """The stamps of frames by their numbers; line i + 1 of the file belongs to frame i."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise DriveError(f"{path}: cannot read it: {error.strerror}") from error
+    stamps = []
+    for number in numbers:
+        if number >= len(lines):
+            raise DriveError(
+                f"{path}: expected a line for every frame, found {len(lines)} lines and an image "
+                f"with number {number}"
+            )
+        try:
+            stamps.append(_nanoseconds(lines[number]))
+        except ValueError:
+            raise DriveError(
+                f"{path}:{number + 1}: expected a time like 2011-09-26 13:02:25.964389445, found "
+                f"{lines[number][:40]!r}"
+            ) from None
+    return tuple(stamps)
+
+
+def _nanoseconds(text: str) -> int:
+    """Nanoseconds since 1970 of a time, taken as UTC; raises ValueError."""
+    match = _TIMESTAMP.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
+    return int(whole.timestamp()) * 10**9 + int((match[2] or "").ljust(9, "0"))
+
+
+def _first_size(files: Mapping[int, Path]) -> tuple[int, int]:
+    """Height and width of the first image."""
+    image = _read(next(iter(files.values())))
+    return image.shape[0], image.shape[1]
+
+
+def _read(path: Path) -> Image:
+    """The RGB image in a file."""
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
+        image = None
+    if image is None:
+        raise DriveError(f"{path}: expected a PNG or JPEG image, found what cannot be read as one")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
+
+
+def _shown(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]}"
