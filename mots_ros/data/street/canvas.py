@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mots_ros.data.street.camera import Floats
+from mots_ros.data.street.camera import NEAR, Camera, Floats, clip_near
 
 FRACTION_BITS = 4
 Colour = Sequence[float]
@@ -119,3 +119,31 @@ class Canvas:
         self.instances[rows, columns][solid] = value
         if value:
             self.painted[value] = self.painted.get(value, 0) + int(np.count_nonzero(solid))
+
+    def shadow(self, camera: Camera, outline: Floats, depth: float, softness: float) -> None:
+        """Darken a convex piece of ground [N, 3]; depth: the share of light that is kept off.
+
+        softness: metres over which the edge fades.
+        """
+        seen = camera.to_camera(outline)
+        if seen[:, 2].max() < 3 * NEAR or depth < 0.02:
+            return
+        seen = clip_near(seen, 3 * NEAR)
+        pixels = camera.to_image(seen)
+        blur = min(softness * camera.focal / float(seen[:, 2].mean()), 30)
+        height, width = self.instances.shape
+        low, high = np.floor(pixels.min(axis=0) - blur), np.ceil(pixels.max(axis=0) + blur)
+        left, top = int(max(low[0], 0)), int(max(low[1], 0))
+        right, bottom = int(min(high[0], width)), int(min(high[1], height))
+        if right - left < 1 or bottom - top < 1:
+            return
+        mask = np.full((bottom - top, right - left), 255, np.uint8)
+        fixed = np.clip((pixels - (left, top) - 0.5) * (1 << FRACTION_BITS), -2e6, 2e6)
+        tone = int(255 * (1 - depth))
+        cv2.fillConvexPoly(
+            mask, np.rint(fixed).astype(np.int32), tone, cv2.LINE_AA, FRACTION_BITS
+        )
+        across, down = int(blur) * 2 + 1, int(blur * 0.4) * 2 + 1
+        mask = cv2.blur(cv2.blur(mask, (across, down)), (across, down))
+        ground = self.image[top:bottom, left:right]
+        cv2.multiply(ground, cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB), dst=ground, scale=1 / 255)
