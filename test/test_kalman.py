@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import parity
 
 from mots_ros.core import kalman
+from shared import parity
 
 BOX = np.array([100.0, 50.0, 140.0, 70.0])
 

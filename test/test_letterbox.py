@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import parity
 
 from mots_ros.core.letterbox import Letterbox
+from shared import parity
 
 KITTI = Letterbox.contain((375, 1242), (384, 1280))
 

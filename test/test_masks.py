@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import parity
 
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import compose_label_image, pixel_values
 from mots_ros.core.types import Detections
+from shared import parity
 
 SIZE = (60, 100)
 PLAIN = Letterbox.contain(SIZE, (60, 100))

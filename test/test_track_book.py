@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import parity
 
 from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, kalman
@@ -13,6 +12,7 @@ from mots_ros.core.assignment import Matches
 from mots_ros.core.costs import matching_cost, search_affinity
 from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import Detections, TrackStatus
+from shared import parity
 
 CONFIG = TrackerConfig()
 FRAME_NS = 100_000_000
@@ -227,7 +227,7 @@ def test_lives_and_associations_equal_the_reference(name, method):
             last = [{"track_bbox": track.box, "track_score": 0.5}]
             for rank, item in enumerate(searched.get(their_id, last)):
                 candidates[row, rank], scores[row, rank] = item["track_bbox"], item["track_score"]
-        affinity = search_affinity(candidates, scores, found.boxes, 0.4)
+        affinity = search_affinity(candidates, scores, found.boxes)
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, found.labels, 0.01)
         tracked = book.advance(found, assignment.METHODS[method](cost), CONFIG)

@@ -13,7 +13,8 @@ Boxes = NDArray[Any]
 def area(boxes: Boxes) -> NDArray[Any]:
     """Area [...] of each box [..., 4]; a box that is inside out has none."""
     sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return sides[..., 0] * sides[..., 1]
+    surface: NDArray[Any] = sides[..., 0] * sides[..., 1]
+    return surface
 
 
 def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
@@ -31,7 +32,9 @@ def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
     )
     intersection = area(common)
     union = area(first) + area(second) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    nothing = np.zeros_like(intersection)
+    overlap: NDArray[Any] = np.divide(intersection, union, out=nothing, where=union > 0)
+    return overlap
 
 
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
@@ -41,7 +44,8 @@ def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """
     height, width = size
     limit = np.array([width, height, width, height], dtype=boxes.dtype)
-    return np.clip(boxes, 0, limit)
+    inside: Boxes = np.clip(boxes, 0, limit)
+    return inside
 
 
 def to_cxsr(boxes: Boxes) -> NDArray[Any]:

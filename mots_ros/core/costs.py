@@ -28,7 +28,8 @@ def search_affinity(
     """
     tracks, count = scores.shape
     overlap = boxes.iou(candidates.reshape(-1, 4), detected).reshape(tracks, count, len(detected))
-    return (overlap * scores[:, :, None]).max(axis=1, initial=0)
+    affinity: NDArray[Any] = (overlap * scores[:, :, None]).max(axis=1, initial=0)
+    return affinity
 
 
 def matching_cost(

@@ -62,11 +62,13 @@ class Letterbox:
 
     def image_to_input(self, coordinates: NDArray[Any]) -> NDArray[Any]:
         """Image pixels to input pixels."""
-        return coordinates * self.scale + self._offsets_like(coordinates)
+        in_input: NDArray[Any] = coordinates * self.scale + self._offsets_like(coordinates)
+        return in_input
 
     def input_to_image(self, coordinates: NDArray[Any]) -> NDArray[Any]:
         """Input pixels to image pixels."""
-        return (coordinates - self._offsets_like(coordinates)) / self.scale
+        in_image: NDArray[Any] = (coordinates - self._offsets_like(coordinates)) / self.scale
+        return in_image
 
     def image_to_map(self, coordinates: NDArray[Any]) -> NDArray[Any]:
         """Image pixels to map cells."""
@@ -89,7 +91,7 @@ class Letterbox:
         if self.scale < 0.5:
             factor = math.ceil(0.5 / self.scale)
             width, height = math.ceil(width / factor), math.ceil(height / factor)
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         scale_x = self.scale * self.image_size[1] / width
         scale_y = self.scale * self.image_size[0] / height
         # warpAffine's coordinates are 0 in the middle of the first pixel.
@@ -99,7 +101,9 @@ class Letterbox:
                 [0, scale_y, self.offset_y + 0.5 * scale_y - 0.5],
             ]
         )
-        return cv2.warpAffine(image, matrix, self.input_size[::-1], flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+        size = self.input_size[::-1]
+        warped: NDArray[np.uint8] = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+        return warped
 
     def _offsets_like(self, coordinates: NDArray[Any]) -> NDArray[Any]:
         offsets = (self.offset_x, self.offset_y) * (coordinates.shape[-1] // 2)

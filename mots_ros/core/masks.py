@@ -73,12 +73,14 @@ def _enlarged(
     left, top, right, bottom = region
     first = letterbox.image_to_map(np.array([left + 0.5, top + 0.5]))
     step = letterbox.scale / MAP_STRIDE
-    # warpAffine's coordinates are 0 in the middle of the first cell.
+    # warpAffine's coordinates are 0 in the middle of the first cell. Bicubic restores the outlines
+    # of annotated objects clearly better than bilinear.
     matrix = np.array([[step, 0, first[0] - 0.5], [0, step, first[1] - 0.5]])
-    return cv2.warpAffine(
+    probability: NDArray[Any] = cv2.warpAffine(
         mask,
         matrix,
         (right - left, bottom - top),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return probability

@@ -1,0 +1,171 @@
+"""What holds for every tracker. A new one joins with a line in TRACKERS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mots_ros.config import TrackerConfig
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.trackers.base import Tracker
+from mots_ros.trackers.sort import SortTracker
+
+SIZE = (96, 160)
+LETTERBOX = Letterbox.contain(SIZE, (96, 160))
+FRAME_NS = 100_000_000
+
+
+def no_features(detections: Detections) -> None:
+    """For trackers that look at the detections alone."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tracker under test, and the features that it expects beside detections in LETTERBOX."""
+
+    make: Callable[[TrackerConfig], Tracker]
+    features: Callable[[Detections], Any]
+
+    def observation(self, number: int, *objects: tuple[float, float, int]) -> Observation[Any]:
+        """Frame ``number`` shows boxes of 30 x 20 pixels; an object is left, top and label."""
+        corners = np.array([item[:2] for item in objects], np.float32).reshape(-1, 2)
+        detections = Detections(
+            np.concatenate([corners, corners + np.array([30, 20], np.float32)], axis=1),
+            np.full(len(objects), 0.8, np.float32),
+            np.array([item[2] for item in objects], np.int64),
+        )
+        for array in (detections.boxes, detections.scores, detections.labels):
+            array.flags.writeable = False
+        frame = Frame(number * FRAME_NS, "camera", np.zeros((*SIZE, 3), np.uint8))
+        return Observation(frame, LETTERBOX, detections, self.features(detections))
+
+
+TRACKERS = {
+    "sort": Candidate(SortTracker, no_features),
+}
+
+
+@pytest.fixture(params=TRACKERS)
+def candidate(request: pytest.FixtureRequest) -> Candidate:
+    return TRACKERS[request.param]
+
+
+def ids_of(tracker: Tracker, observation: Observation[Any]) -> list[int]:
+    """The ids that a step reports, when all detections are reported."""
+    tracked = tracker.step(observation)
+    np.testing.assert_array_equal(tracked.detections.boxes, observation.detections.boxes)
+    return [int(track_id) for track_id in tracked.ids]
+
+
+@pytest.mark.parametrize("method", ["greedy", "hungarian"])
+def test_objects_keep_their_ids_while_they_move(candidate: Candidate, method: str) -> None:
+    tracker = candidate.make(TrackerConfig(assignment=method))
+    for number in range(10):
+        objects = [(5 + 4 * number, 10, 0), (100 - 3 * number, 60, 1), (60, 10 + 2 * number, 1)]
+        assert ids_of(tracker, candidate.observation(number, *objects)) == [1, 2, 3]
+
+
+def test_the_order_of_detections_does_not_matter(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    objects = [(5, 10, 0), (100, 60, 1), (60, 10, 1)]
+    tracker.step(candidate.observation(0, *objects))
+    assert ids_of(tracker, candidate.observation(1, *objects[::-1])) == [3, 2, 1]
+
+
+def test_results_are_well_formed(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    for number, objects in enumerate([[], [(5, 10, 0)], [], [(6, 10, 0), (100, 60, 0)]]):
+        tracked = tracker.step(candidate.observation(number, *objects))
+        assert tracked.ids.dtype == np.int64
+        assert tracked.ids.shape == (len(tracked.detections),) == (len(objects),)
+        assert (tracked.ids > 0).all() and len(set(tracked.ids.tolist())) == len(objects)
+        assert tracked.detections.boxes.shape == (len(objects), 4)
+
+
+def test_masks_stay_with_their_detections(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    observation = candidate.observation(0, (5, 10, 0), (100, 60, 1))
+    masks = np.random.default_rng(0).random((2, *LETTERBOX.map_size), np.float32)
+    observation = replace(observation, detections=replace(observation.detections, masks=masks))
+    tracked = tracker.step(observation)
+    assert tracked.detections.masks is not None
+    np.testing.assert_array_equal(tracked.detections.masks, masks)
+
+
+def test_an_object_of_another_class_is_another_object(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    assert ids_of(tracker, candidate.observation(0, (5, 10, 0))) == [1]
+    assert ids_of(tracker, candidate.observation(1, (5, 10, 1))) == [2]
+
+
+@pytest.mark.parametrize(("unseen", "expected"), [(7, [1, 2]), (8, [1, 2]), (9, [1, 3])])
+def test_empty_frames_age_tracks(candidate: Candidate, unseen: int, expected: list[int]) -> None:
+    """A gap of max_misses frames is bridged, one more ends the track; the other object is seen."""
+    tracker = candidate.make(TrackerConfig(max_misses=8))
+    stays, goes = (5, 10, 0), (100, 60, 0)
+    for number in range(3):
+        assert ids_of(tracker, candidate.observation(number, stays, goes)) == [1, 2]
+    for number in range(3, 3 + unseen):
+        assert ids_of(tracker, candidate.observation(number, stays)) == [1]
+    assert ids_of(tracker, candidate.observation(3 + unseen, stays, goes)) == expected
+
+
+def test_frames_without_any_detection_age_tracks(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig(max_misses=2))
+    tracker.step(candidate.observation(0, (5, 10, 0)))
+    for number in range(1, 4):
+        assert ids_of(tracker, candidate.observation(number)) == []
+    assert ids_of(tracker, candidate.observation(4, (5, 10, 0))) == [2]
+
+
+def test_reset_forgets_the_tracks_but_never_gives_an_id_twice(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    objects = [(5, 10, 0), (100, 60, 1)]
+    assert ids_of(tracker, candidate.observation(50, *objects)) == [1, 2]
+    tracker.reset()
+    # As after a bag began again: the stamps are earlier.
+    assert ids_of(tracker, candidate.observation(0, *objects)) == [3, 4]
+    assert ids_of(tracker, candidate.observation(1, *objects)) == [3, 4]
+
+
+def test_weak_detections_start_no_tracks(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig(birth_threshold=0.8125))
+    assert len(tracker.step(candidate.observation(0, (5, 10, 0))).ids) == 0
+
+
+def test_tracks_are_reported_once_confirmed(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig(confirm_hits=3))
+    reported = [tracker.step(candidate.observation(n, (5, 10, 0))).ids.tolist() for n in range(4)]
+    assert reported == [[], [], [1], [1]]
+
+
+def test_stamps_may_repeat_and_skip(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    for number in (0, 1, 1, 4, 4000, 4001):
+        assert ids_of(tracker, candidate.observation(number, (5, 10, 0))) == [1]
+
+
+def test_the_same_frames_give_the_same_ids(candidate: Candidate) -> None:
+    def run() -> list[list[int]]:
+        rng = np.random.default_rng(7)
+        tracker = candidate.make(TrackerConfig())
+        results = []
+        for number in range(12):
+            objects = [(*rng.uniform(0, 60, 2), int(rng.integers(2))) for _ in range(6)]
+            results.append(ids_of(tracker, candidate.observation(number, *objects)))
+        return results
+
+    assert run() == run()
+
+
+def test_parameters_change_between_frames(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    tracker.step(candidate.observation(0, (5, 10, 0)))
+    tracker.config = TrackerConfig(birth_threshold=0.9)  # type: ignore[attr-defined]
+    tracked = tracker.step(candidate.observation(1, (5, 10, 0), (100, 60, 0)))
+    assert tracked.ids.tolist() == [1]
