@@ -1,0 +1,21 @@
+"""Names and qualities of service that the executables agree on."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+TRACKER = "mots_tracker"
+"""The tracker's node name; its own topics lie below it."""
+
+QUEUE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10)
+"""Reliable, a few messages waiting."""
+
+LATCHED = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+"""For what changes rarely: whoever joins later gets the last message."""
+
+
+def newest(reliability: ReliabilityPolicy) -> QoSProfile:
+    """For images: only the newest counts, as in the sensor-data profile."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability)

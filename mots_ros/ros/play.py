@@ -1,0 +1,186 @@
+"""Plays the camera of a recording into ROS topics, also on machines without ``ros2 bag``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import rclpy
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from vision_msgs.msg import Detection2DArray
+
+from mots_ros.data.bag_files import BagMessage, BagReader
+from mots_ros.data.bags import BagDrive, header_stamp_ns
+from mots_ros.data.drives import DriveError
+from mots_ros.ros.convert import stamp_ns
+from mots_ros.ros.interface import QUEUE, TRACKER
+from mots_ros.ros.progress import progress
+
+_SPIN_S = 0.05
+_QUIET_S = 5.0
+_DELIVERY_S = 5
+_PATIENCE_S = 60.0
+
+
+class PlayError(RuntimeError):
+    """Nobody answered an image; the message names the topic."""
+
+
+class Player(Node):
+    """Publishes the images of a bag on ``image``, and their camera_info on ``camera_info``.
+
+    Messages go out as they were recorded, byte for byte, from when somebody listens.
+    """
+
+    def __init__(self, bag: Path, topic: str | None = None) -> None:
+        """Open ``bag``; ``topic`` may be left out where it has only one topic with images.
+
+        Raises:
+            DriveError: the bag cannot be read or has no such images, also while playing.
+        """
+        super().__init__("player")
+        drive = BagDrive(bag, topic)
+        self.length = len(drive)
+        self._bag = bag
+        self._topic = drive.topic
+        with BagReader(bag) as reader:
+            compressed = reader.topics[drive.topic].type.endswith("/CompressedImage")
+        self._info_topic = _camera_info_beside(drive.topic, compressed)
+        image_type = CompressedImage if compressed else Image
+        self._images = self.create_publisher(image_type, "image", QUEUE)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", QUEUE)
+
+    def play(self, rate: float = 1.0) -> Iterator[int]:
+        """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns."""
+        self._wait_for_listener()
+        clock: tuple[float, int] | None = None
+        with BagReader(self._bag) as bag:
+            for message in bag.messages([self._topic, self._info_topic]):
+                clock = clock or (time.monotonic(), message.stamp_ns)
+                due = clock[0] + (message.stamp_ns - clock[1]) / 1e9 / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+                self._publish(message)
+                if message.topic == self._topic:
+                    yield header_stamp_ns(bag.decode(message))
+        self._images.wait_for_all_acked(Duration(seconds=_DELIVERY_S))
+
+    def play_in_lockstep(self) -> Iterator[int]:
+        """Publish each image when the tracker has answered the one before it.
+
+        The node must be in an executor, which is spun here. Yields the stamp in ns of each image
+        whose detections have arrived.
+
+        Raises:
+            PlayError: no detections came for an image within a minute.
+        """
+        answered: set[int] = set()
+        self.create_subscription(
+            Detection2DArray,
+            f"{TRACKER}/detections",
+            lambda detections: answered.add(stamp_ns(detections.header)),
+            QUEUE,
+        )
+        self._wait_for_listener()
+        with BagReader(self._bag) as bag:
+            for message in bag.messages([self._topic, self._info_topic]):
+                self._publish(message)
+                if message.topic == self._topic:
+                    stamp = header_stamp_ns(bag.decode(message))
+                    self._wait_for_answer(stamp, answered)
+                    answered.clear()
+                    yield stamp
+
+    def _wait_for_answer(self, stamp: int, answered: set[int]) -> None:
+        assert self.executor is not None
+        deadline = time.monotonic() + _PATIENCE_S
+        while stamp not in answered:
+            if time.monotonic() > deadline:
+                raise PlayError(
+                    f"no detections on {TRACKER}/detections for the image of "
+                    f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
+                )
+            self.executor.spin_once(timeout_sec=_SPIN_S)
+
+    def _wait_for_listener(self) -> None:
+        while self._images.get_subscription_count() == 0:
+            self.get_logger().info(
+                f"Waiting for somebody to listen to {self._images.topic_name}",
+                throttle_duration_sec=_QUIET_S,
+            )
+            time.sleep(_SPIN_S)
+            if not self.context.ok():
+                raise ExternalShutdownException
+
+    def _publish(self, message: BagMessage) -> None:
+        if not self.context.ok():
+            raise ExternalShutdownException
+        publisher = self._images if message.topic == self._topic else self._infos
+        publisher.publish(bytes(message.data))
+
+
+def main() -> int:
+    """Play a bag once or for ever."""
+    arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
+    with rclpy.init():
+        try:
+            player = Player(arguments.bag, arguments.topic)
+            executor = SingleThreadedExecutor()
+            executor.add_node(player)
+            while True:
+                stamps = (
+                    player.play_in_lockstep() if arguments.lockstep else player.play(arguments.rate)
+                )
+                for _ in progress(stamps, player.length, arguments.bag.name):
+                    pass
+                if not arguments.loop:
+                    return 0
+        except (DriveError, PlayError) as error:
+            print(f"play: {error}", file=sys.stderr)
+            return 1
+        except (KeyboardInterrupt, ExternalShutdownException):
+            return 0
+
+
+def _camera_info_beside(topic: str, compressed: bool) -> str:
+    """Where cameras publish their calibration: beside the raw image."""
+    raw = topic.rpartition("/")[0] if compressed else topic
+    return f"{raw.rpartition('/')[0]}/camera_info"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="play",
+        description="Play the images of a bag on the topic 'image' (remap it with --ros-args -r "
+        "image:=/my/topic), and their camera_info beside them. Starts when somebody listens.",
+    )
+    parser.add_argument("bag", type=Path, help="rosbag2 folder, .mcap or .db3 file")
+    parser.add_argument("--topic", help="recorded images, where the bag has several such topics")
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--rate", type=_positive, default=1.0, help="speed relative to the recording (default 1)"
+    )
+    pace.add_argument(
+        "--lockstep",
+        action="store_true",
+        help=f"publish each image when {TRACKER}/detections has answered the one before it",
+    )
+    parser.add_argument("--loop", action="store_true", help="start again at the end")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

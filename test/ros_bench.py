@@ -1,0 +1,86 @@
+"""A ROS of its own for each test, and a pipeline that needs no network."""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from mots_ros.config import Config
+from mots_ros.core.types import Detections, Frame, TrackedFrame
+
+# Domains above 101 would use ports that Linux hands out to anybody.
+DOMAIN = 1 + os.getpid() % 101
+
+SIZE = (24, 40)
+
+
+class StubPipeline:
+    """Finds one pedestrian, track 7, in the left half of every frame.
+
+    A frame whose pixels are all 13 fails, as a bug would make it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.detector = SimpleNamespace(
+            class_names=("car", "pedestrian"), device="cpu", config=config.detector
+        )
+        self.tracker = SimpleNamespace(config=config.tracker)
+        self.frames: list[Frame] = []
+
+    def step(self, frame: Frame) -> TrackedFrame:
+        if (frame.image == 13).all():
+            raise RuntimeError("unlucky frame")
+        self.frames.append(frame)
+        height, width = frame.size
+        label_image = np.zeros(frame.size, np.uint16)
+        label_image[:, : width // 2] = 7
+        detections = Detections(
+            np.array([[0, 0, width / 2, height]], np.float32),
+            np.array([0.75], np.float32),
+            np.array([1], np.int64),
+        )
+        ids = np.array([7], np.int64)
+        return TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, label_image)
+
+
+def image_message(stamp_ns: int, value: int = 100, size: tuple[int, int] = SIZE) -> Image:
+    """A bgr8 image of one grey value."""
+    height, width = size
+    message = Image(height=height, width=width, encoding="bgr8", step=3 * width)
+    message.data = array("B", bytes([value]) * (3 * height * width))
+    message.header.frame_id = "camera"
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
+    return message
+
+
+class Bench:
+    """Nodes that the test itself spins; ``close`` destroys them."""
+
+    def __init__(self, *nodes: Node) -> None:
+        self._executor = SingleThreadedExecutor()
+        for node in nodes:
+            self._executor.add_node(node)
+
+    def until(self, condition: Callable[[], Any], seconds: float = 10.0) -> None:
+        """Spin until the condition holds; fails with AssertionError when it never does."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not so within {seconds:g} s"
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self._executor.get_nodes():
+            node.destroy_node()
+        self._executor.shutdown()

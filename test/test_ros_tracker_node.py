@@ -1,0 +1,255 @@
+"""The node as its neighbours see it: images in through rclpy, messages out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CompressedImage, Image
+from vision_msgs.msg import Detection2DArray, LabelInfo
+
+from mots_ros.config import Config, ConfigError, parameters
+from mots_ros.data.image_messages import label_image
+from mots_ros.ros.convert import stamp_ns
+from mots_ros.ros.interface import LATCHED, QUEUE
+from mots_ros.ros.tracker_node import TrackerNode
+from ros_bench import SIZE, Bench, StubPipeline, image_message
+
+Ros = Callable[..., Any]
+
+
+class Neighbour(Node):
+    """Publishes images and keeps everything that the tracker publishes."""
+
+    def __init__(self, kind: type, qos: QoSProfile) -> None:
+        super().__init__("neighbour")
+        self.images = self.create_publisher(kind, "image", qos)
+        self.detections: list[Detection2DArray] = []
+        self.masks: list[Image] = []
+        self.labels: list[LabelInfo] = []
+        self.statuses: list[DiagnosticStatus] = []
+        self.create_subscription(
+            Detection2DArray, "mots_tracker/detections", self.detections.append, QUEUE
+        )
+        self.create_subscription(Image, "mots_tracker/masks", self.masks.append, QUEUE)
+        self.create_subscription(
+            DiagnosticArray, "/diagnostics", lambda message: self.statuses.extend(message.status), 1
+        )
+        # Its message comes last of all, so its arrival says that all of the above is connected.
+        self.create_subscription(LabelInfo, "mots_tracker/label_info", self.labels.append, LATCHED)
+
+    def values(self) -> dict[str, str]:
+        """The newest diagnostics by key."""
+        return {pair.key: pair.value for status in self.statuses[-1:] for pair in status.values}
+
+
+class World(Bench):
+    """A tracker with a stub pipeline and its neighbour, connected."""
+
+    def __init__(self, kind: type = Image, qos: QoSProfile = QUEUE) -> None:
+        self.tracker = TrackerNode(self._build)  # type: ignore[arg-type]
+        self.neighbour = Neighbour(kind, qos)
+        super().__init__(self.tracker, self.neighbour)
+        self.until(lambda: self.neighbour.labels and self.neighbour.images.get_subscription_count())
+
+    def _build(self, config: Config) -> StubPipeline:
+        self.pipeline = StubPipeline(config)
+        return self.pipeline
+
+    def track(self, message: Image | CompressedImage) -> None:
+        """Publish an image and wait for what comes of it."""
+        count = len(self.neighbour.masks)
+        self.neighbour.images.publish(message)
+        self.until(lambda: len(self.neighbour.masks) == len(self.neighbour.detections) == count + 1)
+
+    def set(self, name: str, value: Any) -> tuple[bool, str]:
+        result = self.tracker.set_parameters([Parameter(name, value=value)])[0]
+        return result.successful, result.reason
+
+
+def test_an_image_comes_back_as_detections_and_masks_with_its_header(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        world.track(image_message(1_600_000_000_123_456_789))
+        detections, masks = world.neighbour.detections[0], world.neighbour.masks[0]
+    assert stamp_ns(detections.header) == stamp_ns(masks.header) == 1_600_000_000_123_456_789
+    assert detections.header.frame_id == masks.header.frame_id == "camera"
+    (detection,) = detections.detections
+    assert detection.id == "7"
+    assert detection.header == detections.header
+    (result,) = detection.results
+    assert (result.hypothesis.class_id, result.hypothesis.score) == ("pedestrian", 0.75)
+    box = detection.bbox
+    assert (box.center.position.x, box.center.position.y) == (SIZE[1] / 4, SIZE[0] / 2)
+    assert (box.size_x, box.size_y) == (SIZE[1] / 2, SIZE[0])
+    assert masks.encoding == "mono16"
+    labels = label_image(masks, "masks")
+    assert labels.shape == SIZE
+    assert (labels[:, : SIZE[1] // 2] == 7).all()
+    assert not labels[:, SIZE[1] // 2 :].any()
+
+
+def test_label_info_names_the_classes(ros: Ros) -> None:
+    ros("-p", "detector.score_threshold:=0.25")
+    with World() as world:
+        (info,) = world.neighbour.labels
+    assert [(entry.class_id, entry.class_name) for entry in info.class_map] == [
+        (0, "car"),
+        (1, "pedestrian"),
+    ]
+    assert info.threshold == 0.25
+
+
+def test_a_best_effort_camera_is_heard(ros: Ros) -> None:
+    ros()
+    with World(qos=qos_profile_sensor_data) as world:
+        world.track(image_message(5))
+        assert len(world.pipeline.frames) == 1
+
+
+def test_compressed_images(ros: Ros) -> None:
+    ros("-p", "node.image_transport:=compressed")
+    picture = np.full((*SIZE, 3), (200, 100, 50), np.uint8)  # bgr
+    message = CompressedImage(format="png", data=cv2.imencode(".png", picture)[1].tobytes())
+    with World(CompressedImage) as world:
+        world.track(message)
+        np.testing.assert_array_equal(world.pipeline.frames[0].image, picture[..., ::-1])
+
+
+def test_the_overlay_is_drawn_only_for_listeners(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        world.track(image_message(1))
+        pictures: list[Image] = []
+        world.neighbour.create_subscription(Image, "mots_tracker/overlay", pictures.append, QUEUE)
+        overlay = world.tracker.count_subscribers
+        world.until(lambda: overlay("mots_tracker/overlay"))
+        world.track(image_message(2))
+        world.until(lambda: pictures)
+    (picture,) = pictures
+    assert (stamp_ns(picture.header), picture.encoding) == (2, "rgb8")
+    assert (picture.height, picture.width) == SIZE
+
+
+def too_short(message: Image) -> None:
+    message.data = message.data[:-1]
+
+
+def of_no_known_encoding(message: Image) -> None:
+    message.encoding = "mauve8"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "text"),
+    [
+        (too_short, "bad: wrong data size", "2879 bytes of data"),
+        (of_no_known_encoding, "bad: unknown encoding", "mauve8"),
+    ],
+)
+def test_a_bad_message_is_counted_and_survived(
+    ros: Ros, spoil: Callable[[Image], None], reason: str, text: str
+) -> None:
+    ros()
+    message = image_message(1)
+    spoil(message)
+    with World() as world:
+        world.neighbour.images.publish(message)
+        world.until(lambda: world.neighbour.values().get(reason) == "1")
+        assert world.neighbour.values()["bad"] == "1"
+        assert "/image" in world.neighbour.values()["last_error"]
+        assert text in world.neighbour.values()["last_error"]
+        assert world.neighbour.statuses[-1].level == DiagnosticStatus.WARN
+        world.track(image_message(2))
+
+
+def test_a_failing_frame_is_counted_and_survived(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        world.neighbour.images.publish(image_message(1, value=13))
+        world.until(lambda: world.neighbour.values().get("failed") == "1")
+        assert world.neighbour.values()["last_error"] == "RuntimeError: unlucky frame"
+        world.track(image_message(2))
+
+
+def test_diagnostics_tell_rate_latency_tracks_and_device(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        world.track(image_message(1))
+        world.until(lambda: world.neighbour.values().get("processed") == "1")
+        values = world.neighbour.values()
+        status = world.neighbour.statuses[-1]
+    assert status.name == "/mots_tracker"
+    assert status.level == DiagnosticStatus.OK
+    assert float(values["rate_hz"]) > 0
+    assert 0 < float(values["latency_p50_ms"]) <= float(values["latency_p99_ms"]) < 10_000
+    assert (values["received"], values["dropped"], values["bad"]) == ("1", "0", "0")
+    assert (values["tracks"], values["device"]) == ("1", "cpu")
+
+
+def test_every_parameter_is_declared_with_description_and_range(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        for name, entry in parameters().items():
+            descriptor = world.tracker.describe_parameter(name)
+            assert world.tracker.get_parameter(name).value == entry.default
+            assert descriptor.description == entry.metadata["description"]
+            assert descriptor.read_only == entry.metadata["restart"]
+            limits = [*descriptor.floating_point_range, *descriptor.integer_range]
+            assert [limit.from_value for limit in limits] == (
+                [] if entry.metadata["low"] is None else [entry.metadata["low"]]
+            )
+
+
+def test_a_parameter_set_while_running_reaches_the_next_frame(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        assert world.set("detector.score_threshold", 0.6) == (True, "")
+        assert world.set("tracker.birth_threshold", 1) == (True, "")  # Meant as 1.0.
+        world.track(image_message(1))
+        assert world.pipeline.detector.config.score_threshold == 0.6
+        assert world.pipeline.tracker.config.birth_threshold == 1.0
+        world.until(lambda: world.neighbour.labels[-1].threshold == np.float32(0.6))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("detector.score_threshold", 1.5, "range"),
+        ("tracker.assignment", "luck", "must be one of greedy, hungarian"),
+        ("tracker.max_misses", "many", "type"),
+        ("detector.weights", "other.safetensors", "read-only"),
+    ],
+)
+def test_a_bad_value_is_refused_with_the_reason_and_changes_nothing(
+    ros: Ros, name: str, value: Any, reason: str
+) -> None:
+    ros()
+    with World() as world:
+        accepted, why = world.set(name, value)
+        assert not accepted
+        assert reason in why
+        assert world.tracker.get_parameter(name).value == parameters()[name].default
+        world.track(image_message(1))
+        assert Config().detector == world.pipeline.detector.config
+        assert Config().tracker == world.pipeline.tracker.config
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("detector.score_treshold:=0.5", "unknown parameter 'detector.score_treshold'"),
+        ("tracker.max_misses:=2.5", "'tracker.max_misses' must be int"),
+        ("detector.score_threshold:=7.0", r"'detector.score_threshold' must be in \[0.0, 1.0\]"),
+    ],
+)
+def test_the_node_does_not_start_with_a_wrong_parameter(ros: Ros, key: str, complaint: str) -> None:
+    ros("-p", key)
+    with pytest.raises(ConfigError, match=complaint):
+        TrackerNode(StubPipeline)  # type: ignore[arg-type]
