@@ -109,7 +109,8 @@ def _decompressed(message: Any, topic: str) -> Image:
             f"{topic}: {len(message.data)} bytes of compressed image, format '{message.format}', "
             "cannot be decoded",
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
+    rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return rgb
 
 
 def _without_padding(message: Any, what: str) -> Any:

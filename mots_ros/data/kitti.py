@@ -192,7 +192,8 @@ def _read(path: Path) -> Image:
         image = None
     if image is None:
         raise DriveError(f"{path}: expected a PNG or JPEG image, found what cannot be read as one")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
+    rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return rgb
 
 
 def _shown(size: tuple[int, int]) -> str:
