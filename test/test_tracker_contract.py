@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mots_ros.config import TrackerConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.nets.dynamic import parameter_count
+from mots_ros.nets.search import SearchFeatures
 from mots_ros.trackers.base import Tracker
+from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.trackers.sort import SortTracker
 
 SIZE = (96, 160)
@@ -22,6 +26,14 @@ FRAME_NS = 100_000_000
 
 def no_features(detections: Detections) -> None:
     """For trackers that look at the detections alone."""
+
+
+def silent_search(detections: Detections) -> SearchFeatures:
+    """A search that finds nothing, so that every track stands where it was last seen."""
+    never = torch.zeros(len(detections), parameter_count(16))
+    never[:, -1] = -10
+    height, width = LETTERBOX.map_size
+    return SearchFeatures(torch.zeros(16, height, width), torch.ones(2, height, width), None, never)
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ class Candidate:
 
 
 TRACKERS = {
+    "searchtrack": Candidate(SearchTracker, silent_search),
     "sort": Candidate(SortTracker, no_features),
 }
 
