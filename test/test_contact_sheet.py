@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from box_worlds import annotation, paint, tracked_frame
 from hypothesis import given
 from hypothesis import strategies as st
 
+from box_worlds import annotation, paint, tracked_frame
 from mots_ros.evaluation.contact_sheet import Tile, choose_frames, compose, missed_objects
 from mots_ros.evaluation.matching import FrameMatches
 from mots_ros.evaluation.palette import colour_of

@@ -1,7 +1,6 @@
 """Who covers whom, in cases that can be seen at a glance."""
 
 from box_worlds import annotation
-
 from mots_ros.evaluation.matching import FrameMatches, IdSwitch, id_switches, match, object_name
 
 SIZE = (40, 100)

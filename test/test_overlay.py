@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from box_worlds import tracked_frame
 
+from box_worlds import tracked_frame
 from mots_ros.evaluation.overlay import Trails, contours, draw, draw_masks
 from mots_ros.evaluation.palette import colour_of
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from box_worlds import annotation, paint, tracked_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from box_worlds import annotation, paint, tracked_frame
 from mots_ros.data.kitti_mots import instance_map
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.results import Results, pixel_values

@@ -5,15 +5,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from box_worlds import annotation
-from shared import SHARED
 
+from box_worlds import annotation
 from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject, instance_map, objects_of
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import id_switches, match
 from mots_ros.evaluation.scores import score
 from mots_ros.evaluation.table import score_csv, score_table, score_values
+from shared import SHARED
 
 SIZE = (40, 120)
 CAR = (10, 10, 60, 20)
@@ -102,7 +102,7 @@ def test_sizes_must_agree():
 
 
 def test_objects_must_lie_within_the_sequence():
-    with pytest.raises(EvaluationError, match="the ground truth: .*frames 0 to 8 .* frame 9"):
+    with pytest.raises(EvaluationError, match=r"the ground truth: .*frames 0 to 8 .* frame 9"):
         score(PERFECT, PERFECT, 9)
 
 

@@ -8,13 +8,13 @@ node instead, and frames that it dropped count as missed.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mots_ros.commands.progress import progress
 from mots_ros.config import Config, ConfigError, load_config
 from mots_ros.data.bags import BagDrive
 from mots_ros.data.drives import DriveError
@@ -29,6 +29,7 @@ from mots_ros.evaluation.report import (
     write_report,
 )
 from mots_ros.evaluation.scores import check_fits
+from mots_ros.progress import progress
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,6 +120,11 @@ def _track_and_report(
     except CheckpointError as error:
         raise EvaluationError(str(error)) from error
     make_folder(folder)
-    frames = progress(drive, len(drive), "frames")
+    start = time.monotonic()
+    frames = progress(drive, len(drive), "tracking")
     results = track(frames, pipeline.step, pipeline.detector.class_names)
+    seconds = time.monotonic() - start
+    print(
+        f"tracked {len(results)} frames in {seconds:.1f} s, {len(results) / seconds:.1f} a second"
+    )
     return write_report(folder, drive, results, truth, config.values())

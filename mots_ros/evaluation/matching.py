@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from mots_ros.data.kitti_mots import (
@@ -102,7 +103,7 @@ def _match_frame(
 
 def _ious(
     a: Sequence[MaskObject], b: Sequence[MaskObject], size: tuple[int, int], crowd: bool
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """[len(a), len(b)] IoU of the masks, or with ``crowd`` intersection over the area of a."""
     if not a or not b:
         return np.zeros((len(a), len(b)))

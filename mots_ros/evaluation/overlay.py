@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mots_ros.core.types import Image, LabelImage, TrackedFrame
 from mots_ros.evaluation.palette import PALETTE, Colour, colour_of, ink_on
@@ -43,7 +44,7 @@ class Trails:
         """Forget everything, as after a jump back in time."""
         self._points.clear()
 
-    def lines(self) -> dict[int, np.ndarray]:
+    def lines(self) -> dict[int, NDArray[np.float32]]:
         """float32 [n, 2] centres by track id, oldest first, in image pixels."""
         return {
             track_id: np.array([point[1:] for point in points], dtype=np.float32)
@@ -64,7 +65,7 @@ def draw(
         opacity: of the masks, in [0, 1]; their contours are always opaque.
         trails: where the tracks have been, drawn as lines.
     """
-    canvas = image.copy()
+    canvas: Image = image.copy()
     draw_masks(canvas, tracked.label_image, opacity)
     if trails is not None:
         _draw_trails(canvas, trails)
@@ -88,11 +89,12 @@ def draw_masks(canvas: Image, label_image: LabelImage, opacity: float) -> None:
     pixels[inside] = blend
 
 
-def contours(label_image: LabelImage) -> np.ndarray:
+def contours(label_image: LabelImage) -> NDArray[np.bool_]:
     """bool [H, W]: the objects' outermost pixels."""
     window = np.ones((3, 3), dtype=np.uint8)
-    differs = cv2.erode(label_image, window) != cv2.dilate(label_image, window)
-    return differs & (label_image != 0)
+    outermost: NDArray[np.bool_] = cv2.erode(label_image, window) != cv2.dilate(label_image, window)
+    outermost &= label_image != 0
+    return outermost
 
 
 def put_caption(canvas: Image, text: str, corner: tuple[int, int], background: Colour) -> None:
