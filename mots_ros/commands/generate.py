@@ -62,7 +62,9 @@ class _Objects:
     def seen_in(self, drive: Iterable[AnnotatedFrame]) -> Iterator[Frame]:
         for number, item in enumerate(drive):
             self.size = item.frame.size
-            self.frames[number] = objects_of(item.instances)
+            objects = objects_of(item.instances)
+            if objects:
+                self.frames[number] = objects
             yield item.frame
 
 
