@@ -149,7 +149,7 @@ def test_a_real_network_tracks_the_bag(bag, truth, tmp_path):
     weights = tmp_path / "random.safetensors"
     checkpoint.save(SearchTrackNet(LIGHT), weights)
     out = tmp_path / "out"
-    settings = [f"detector.weights={weights}", "detector.input_width=64", "detector.device=cpu"]
+    settings = [f"detector.weights={weights}", "detector.input_width=64", "detector.threads=1"]
     run(bag, "--gt", truth, "--out", out, *(f"--set={setting}" for setting in settings))
     scores = json.loads((out / "scores.json").read_text())["scores"]["car"]
     assert scores["TP"] + scores["FN"] == LENGTH
