@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 
 from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import Annotation, AnnotationError, MaskObject, ObjectIds
-from mots_ros.data.rle import RleError, run_lengths
+from mots_ros.data.rle import RleError, encode, run_lengths
 
 SHARED = Path(os.environ.get("MOTS_SHARED", Path(__file__).parents[2] / "shared"))
 REAL = SHARED / "data" / "kitti_mots" / "instances_txt"
@@ -23,8 +23,8 @@ LEFT = np.zeros((4, 6), bool)
 LEFT[1:3, 0:2] = True
 RIGHT = np.zeros((4, 6), bool)
 RIGHT[:, 4:6] = True
-LEFT_RLE = kitti_mots.encode(LEFT).decode()
-RIGHT_RLE = kitti_mots.encode(RIGHT).decode()
+LEFT_RLE = encode(LEFT).decode()
+RIGHT_RLE = encode(RIGHT).decode()
 GOOD = f"0 1000 1 4 6 {LEFT_RLE}\n0 2003 2 4 6 {RIGHT_RLE}\n7 1000 1 4 6 {LEFT_RLE}\n"
 
 
@@ -146,7 +146,7 @@ def test_an_instance_map_with_a_stray_value_is_refused() -> None:
 
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_runs_are_those_of_the_mask(mask: np.ndarray) -> None:
-    runs = run_lengths(kitti_mots.encode(mask), mask.size)
+    runs = run_lengths(encode(mask), mask.size)
     values = np.arange(len(runs)) % 2 == 1
     np.testing.assert_array_equal(np.repeat(values, runs), mask.ravel("F"))
 

@@ -179,6 +179,6 @@ def test_the_same_frames_give_the_same_ids(candidate: Candidate) -> None:
 def test_parameters_change_between_frames(candidate: Candidate) -> None:
     tracker = candidate.make(TrackerConfig())
     tracker.step(candidate.observation(0, (5, 10, 0)))
-    tracker.config = TrackerConfig(birth_threshold=0.9)  # type: ignore[attr-defined]
+    tracker.config = TrackerConfig(birth_threshold=0.9)
     tracked = tracker.step(candidate.observation(1, (5, 10, 0), (100, 60, 0)))
     assert tracked.ids.tolist() == [1]

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
 from mots_ros.core.types import LabelImage
-from mots_ros.data.rle import MAX_PIXELS, RleError, run_lengths
+from mots_ros.data.rle import MAX_PIXELS, RleError, decode, encode, run_lengths
 
 CLASS_NAMES = ("car", "pedestrian")
 """Class id i of the format is ``CLASS_NAMES[i - 1]``."""
@@ -117,8 +116,7 @@ def instance_map(objects: Iterable[MaskObject], size: tuple[int, int]) -> LabelI
     """Paint objects with valid, disjoint masks: uint16 [H, W], pixel = object id, 0 background."""
     instances = np.zeros(size, np.uint16)
     for item in objects:
-        mask = coco.decode({"size": list(size), "counts": item.rle})
-        instances[mask.astype(bool)] = item.object_id
+        instances[decode(item.rle, size)] = item.object_id
     return instances
 
 
@@ -132,12 +130,6 @@ def objects_of(instances: LabelImage) -> tuple[MaskObject, ...]:
         for value in np.unique(instances)
         if value != 0
     )
-
-
-def encode(mask: NDArray[np.bool_]) -> bytes:
-    """COCO's compressed run-length string of a mask [H, W]."""
-    counts: bytes = coco.encode(np.asfortranarray(mask, np.uint8))["counts"]
-    return counts
 
 
 def class_of(object_id: int) -> int:

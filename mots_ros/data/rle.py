@@ -1,4 +1,4 @@
-"""Checks COCO's compressed run-length strings before anything decodes them.
+"""COCO's compressed run-length strings: masks as text, checked before anything decodes them.
 
 The C decoder of pycocotools trusts its input: a run that leaves the image makes it write outside
 its buffer. The string holds the lengths of alternating background and foreground runs down the
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco
 
 MAX_PIXELS = 2**28
 """The largest image whose runs the decoder's 32-bit arithmetic holds."""
@@ -22,6 +23,18 @@ _VALUE_BITS, _SIGN_BIT, _MORE_BIT = 0x1F, 0x10, 0x20
 
 class RleError(ValueError):
     """A run-length string does not describe a mask of the stated size."""
+
+
+def encode(mask: NDArray[np.bool_]) -> bytes:
+    """The run-length string of a mask [H, W]."""
+    counts: bytes = coco.encode(np.asfortranarray(mask, np.uint8))["counts"]
+    return counts
+
+
+def decode(rle: bytes, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask [H, W] of ``size`` behind a string that ``run_lengths`` accepts."""
+    mask: NDArray[np.bool_] = coco.decode({"size": list(size), "counts": rle}).astype(bool)
+    return mask
 
 
 def run_lengths(rle: bytes, pixels: int) -> NDArray[np.int64]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as coco
 
+from mots_ros.core.masks import pixel_values
 from mots_ros.core.types import Detections, LabelImage, TrackedFrame
-from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds, encode
+from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds
+from mots_ros.data.rle import decode, encode
 from mots_ros.evaluation.errors import EvaluationError
 
 
@@ -85,8 +85,7 @@ class Results:
             return TrackedFrame(0, "", np.zeros(0, np.int64), _nothing(), label_image)
         for value, rle in zip(pixel_values(report.tracked.ids), report.rles, strict=True):
             if rle is not None:
-                mask = coco.decode({"size": list(self.size), "counts": rle})
-                label_image[mask.astype(bool)] = value
+                label_image[decode(rle, self.size)] = value
         return replace(report.tracked, label_image=label_image)
 
     def annotation(self) -> tuple[Annotation, dict[int, int]]:
@@ -116,11 +115,6 @@ class Results:
             if objects:
                 frames[frame] = tuple(objects)
         return Annotation(self.size, frames), track_ids
-
-
-def pixel_values(ids: NDArray[np.int64]) -> NDArray[np.uint16]:
-    """What stands in a label image for these track ids: the id, wrapped into 1 to 65535."""
-    return ((ids - 1) % 65535 + 1).astype(np.uint16)
 
 
 def _nothing() -> Detections:
