@@ -19,9 +19,9 @@ from vision_msgs.msg import Detection2DArray
 from mots_ros.data.bag_files import BagMessage, BagReader
 from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
+from mots_ros.progress import progress
 from mots_ros.ros.convert import stamp_ns
 from mots_ros.ros.interface import QUEUE, TRACKER
-from mots_ros.ros.progress import progress
 
 _SPIN_S = 0.05
 _QUIET_S = 5.0
@@ -34,9 +34,10 @@ class PlayError(RuntimeError):
 
 
 class Player(Node):
-    """Publishes the images of a bag on ``image``, and their camera_info on ``camera_info``.
+    """Publishes the images of a bag on ``image``, and their camera_info beside it.
 
-    Messages go out as they were recorded, byte for byte, from when somebody listens.
+    Messages go out as they were recorded, byte for byte, from when somebody listens. The node must
+    be in an executor, which is spun while it waits.
     """
 
     def __init__(self, bag: Path, topic: str | None = None) -> None:
@@ -52,10 +53,12 @@ class Player(Node):
         self._topic = drive.topic
         with BagReader(bag) as reader:
             compressed = reader.topics[drive.topic].type.endswith("/CompressedImage")
-        self._info_topic = _camera_info_beside(drive.topic, compressed)
+        raw_topic = drive.topic.rpartition("/")[0] if compressed else drive.topic
+        self._info_topic = _camera_info_beside(raw_topic)
         image_type = CompressedImage if compressed else Image
         self._images = self.create_publisher(image_type, "image", QUEUE)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", QUEUE)
+        info_topic = _camera_info_beside(self._images.topic_name)
+        self._infos = self.create_publisher(CameraInfo, info_topic, QUEUE)
 
     def play(self, rate: float = 1.0) -> Iterator[int]:
         """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns."""
@@ -74,8 +77,7 @@ class Player(Node):
     def play_in_lockstep(self) -> Iterator[int]:
         """Publish each image when the tracker has answered the one before it.
 
-        The node must be in an executor, which is spun here. Yields the stamp in ns of each image
-        whose detections have arrived.
+        Yields the stamp in ns of each image whose detections have arrived.
 
         Raises:
             PlayError: no detections came for an image within a minute.
@@ -98,7 +100,6 @@ class Player(Node):
                     yield stamp
 
     def _wait_for_answer(self, stamp: int, answered: set[int]) -> None:
-        assert self.executor is not None
         deadline = time.monotonic() + _PATIENCE_S
         while stamp not in answered:
             if time.monotonic() > deadline:
@@ -106,7 +107,7 @@ class Player(Node):
                     f"no detections on {TRACKER}/detections for the image of "
                     f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
                 )
-            self.executor.spin_once(timeout_sec=_SPIN_S)
+            self._spin()
 
     def _wait_for_listener(self) -> None:
         while self._images.get_subscription_count() == 0:
@@ -114,9 +115,11 @@ class Player(Node):
                 f"Waiting for somebody to listen to {self._images.topic_name}",
                 throttle_duration_sec=_QUIET_S,
             )
-            time.sleep(_SPIN_S)
-            if not self.context.ok():
-                raise ExternalShutdownException
+            self._spin()
+
+    def _spin(self) -> None:
+        assert self.executor is not None, "add the player to an executor first"
+        self.executor.spin_once(timeout_sec=_SPIN_S)
 
     def _publish(self, message: BagMessage) -> None:
         if not self.context.ok():
@@ -148,10 +151,9 @@ def main() -> int:
             return 0
 
 
-def _camera_info_beside(topic: str, compressed: bool) -> str:
-    """Where cameras publish their calibration: beside the raw image."""
-    raw = topic.rpartition("/")[0] if compressed else topic
-    return f"{raw.rpartition('/')[0]}/camera_info"
+def _camera_info_beside(image_topic: str) -> str:
+    """Where cameras publish the calibration of their raw images."""
+    return f"{image_topic.rpartition('/')[0]}/camera_info"
 
 
 def _parser() -> argparse.ArgumentParser:
