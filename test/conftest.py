@@ -10,6 +10,8 @@ import pytest
 
 # Nothing here may meet the nodes of another machine; rclpy reads this when it is initialised.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+# Networks are tiny here: threads of their own only wait for each other where the machine is busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _what_is_missing() -> str | None:
