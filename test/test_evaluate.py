@@ -175,6 +175,12 @@ def test_a_recording_of_the_live_node(bag, truth, tmp_path, capsys):
     assert f"{LENGTH} frames, 2 of them without a result: 2, 4" in capsys.readouterr().out
 
 
+def test_a_recording_of_something_else_is_refused(bag, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert f"{bag}: expected one topic" in refusal(capsys, bag, "--results", bag, "--out", out)
+    assert not out.exists()
+
+
 def test_recorded_results_take_no_parameters(bag, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         run(bag, "--results", tmp_path, "--set", "tracker.max_misses=5")

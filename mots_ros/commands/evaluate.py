@@ -79,11 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(options: argparse.Namespace) -> Report:
     drive = BagDrive(options.bag, options.topic)
     folder = options.out or Path(f"{drive.name}_evaluation")
-    truth = None
-    if options.gt is not None:
-        truth = _truth_of(drive, options.gt)
+    truth = _truth_of(drive, options.gt) if options.gt is not None else None
     if options.results is not None:
-        make_folder(folder)
         return report_recording(folder, drive, options.results, truth)
     config = load_config(options.config) if options.config is not None else Config()
     config = config.with_values(dict(_assignment(text) for text in options.set))
@@ -128,3 +125,7 @@ def _track_and_report(
         f"tracked {len(results)} frames in {seconds:.1f} s, {len(results) / seconds:.1f} a second"
     )
     return write_report(folder, drive, results, truth, config.values())
+
+
+if __name__ == "__main__":
+    main()
