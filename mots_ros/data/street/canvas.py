@@ -78,20 +78,23 @@ class Canvas:
     """The image and instance map of one frame.
 
     image: uint8 RGB [H, W, 3]; instances: uint16 [H, W]; painted: pixels that each value would
-    have had if nothing had been painted over it.
+    have had if nothing had been painted over it; columns: the first and the end of those that can
+    be painted.
     """
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
         self.instances = np.zeros(image.shape[:2], np.uint16)
         self.painted: dict[int, int] = {}
+        self.columns = (0, image.shape[1])
 
     def patch(self, points: Floats, margin: float = 1.0) -> Patch | None:
         """A sheet that covers these image points [N, 2], or None when they are out of sight."""
-        height, width = self.instances.shape
+        begin, end = self.columns
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-        left, top = max(int(np.floor(low[0])), 0), max(int(np.floor(low[1])), 0)
-        right, bottom = min(int(np.ceil(high[0])), width), min(int(np.ceil(high[1])), height)
+        left, top = max(int(np.floor(low[0])), begin), max(int(np.floor(low[1])), 0)
+        right = min(int(np.ceil(high[0])), end)
+        bottom = min(int(np.ceil(high[1])), self.image.shape[0])
         if right - left < 1 or bottom - top < 1:
             return None
         scale = _oversampling(max(right - left, bottom - top))
@@ -131,10 +134,10 @@ class Canvas:
         seen = clip_near(seen, 3 * NEAR)
         pixels = camera.to_image(seen)
         blur = min(softness * camera.focal / float(seen[:, 2].mean()), 30)
-        height, width = self.instances.shape
+        begin, end = self.columns
         low, high = np.floor(pixels.min(axis=0) - blur), np.ceil(pixels.max(axis=0) + blur)
-        left, top = int(max(low[0], 0)), int(max(low[1], 0))
-        right, bottom = int(min(high[0], width)), int(min(high[1], height))
+        left, top = int(max(low[0], begin)), int(max(low[1], 0))
+        right, bottom = int(min(high[0], end)), int(min(high[1], self.image.shape[0]))
         if right - left < 1 or bottom - top < 1:
             return
         mask = np.full((bottom - top, right - left), 255, np.uint8)

@@ -17,7 +17,7 @@ PAINT = np.array(
     [
         (168, 172, 176), (148, 152, 156), (120, 124, 128), (72, 76, 82), (40, 42, 46),
         (24, 25, 28), (16, 17, 20), (26, 30, 52), (30, 48, 92), (214, 216, 216), (232, 233, 232),
-        (132, 22, 26), (92, 18, 24), (38, 62, 52), (176, 160, 128), (58, 88, 130),
+        (132, 22, 26), (92, 18, 24), (38, 56, 48), (176, 160, 128), (58, 80, 110), (190, 194, 198), (52, 54, 58),
     ],
     np.float64,
 )  # fmt: skip
@@ -146,6 +146,10 @@ SECTION = np.array(
 )
 """A cross-section from sill to shoulder: share of the width, share of the height."""
 SILL = 0.21
+CROWN = 0.6
+"""The share of the width in which bonnet, boot and ends bulge."""
+END_REAR, END_FRONT = -0.05, 0.09
+"""Metres by which the ends bulge."""
 
 
 def _body(solid: Solid, shape: Shape, paint: Floats) -> None:
@@ -161,14 +165,17 @@ def _body(solid: Solid, shape: Shape, paint: Floats) -> None:
             lower = j == 0
             solid.mirrored(face, DARK * 1.5 if lower else paint, 0.1 if lower else 0.55, 1)
         deck = np.array([side[i, -1], side[i + 1, -1], side[i + 1, -1], side[i, -1]])
-        crown = deck * (0.55, 1, 1) + (0, 0.03, 0)
+        crown = deck * (CROWN, 1, 1)
+        for k in (0, 1):
+            at_end = {0: END_REAR, len(side) - 1: END_FRONT}.get(i + k)
+            crown[[k, 3 - k]] += (0, 0.03, 0) if at_end is None else (0, 0, at_end)
         solid.mirrored(np.array([deck[0], deck[1], crown[1], crown[0]]), paint, 0.6, 1)
         middle = np.array([crown[0], crown[1], crown[1] * (-1, 1, 1), crown[0] * (-1, 1, 1)])
         solid.add(middle, paint, 0.6, 1)
-    for end, out in ((side[0], -0.05), (side[-1], 0.09)):
+    for end, out in ((side[0], END_REAR), (side[-1], END_FRONT)):
         for j in range(len(SECTION) - 1):
-            inner_low = end[j] * (0.6, 1, 1) + (0, 0, out)
-            inner_high = end[j + 1] * (0.6, 1, 1) + (0, 0, out)
+            inner_low = end[j] * (CROWN, 1, 1) + (0, 0, out)
+            inner_high = end[j + 1] * (CROWN, 1, 1) + (0, 0, out)
             colour, gloss = (DARK * 1.5, 0.1) if j == 0 else (paint, 0.5)
             solid.mirrored(np.array([end[j], inner_low, inner_high, end[j + 1]]), colour, gloss, 1)
             left = (-1, 1, 1)
@@ -181,6 +188,7 @@ def _cabin(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
     half = shape.length / 2
     low_wide, high_wide = shape.width / 2 * 0.92, shape.width / 2 * (0.88 if shape.cargo else 0.74)
     low, high = shape.belt - 0.01, shape.height - 0.07
+    gloss = rng.uniform(0.3, 0.75)
     rear, front = -half + shape.boot, half - shape.bonnet
     rear_top, front_top = rear + shape.slant_rear, front - shape.slant_front
 
@@ -196,7 +204,7 @@ def _cabin(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
     cuts = (0.58, 0.93) if shape.cargo else ((0.06, 0.27, 0.56, 0.92) if shape.boot < 0.5 else
                                              (0.10, 0.48, 0.92))  # fmt: skip
     for a, b in zip(cuts, cuts[1:], strict=False):
-        solid.mirrored(pane(a, b - 0.025, 0.06, 0.87), GLASS * rng.uniform(0.7, 1.5), 0.7, 3)
+        solid.mirrored(pane(a, b - 0.025, 0.06, 0.87), GLASS * rng.uniform(0.7, 1.5), gloss, 3)
     for begin, end, top_begin in ((front, front_top, 1.0), (rear, rear_top, 0.0)):
         if shape.cargo and top_begin == 0.0:
             foot, head = side(0, 0), side(0, 1)
@@ -208,17 +216,7 @@ def _cabin(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
         solid.add(np.array([foot, foot * left, head * left, head]), paint, 0.5, 2)
         inset_low, inset_high = foot * 0.93 + head * 0.07, foot * 0.1 + head * 0.9
         inset_low, inset_high = inset_low * (0.93, 1, 1), inset_high * (0.91, 1, 1)
-        glass = np.array([inset_low, inset_low * left, inset_high * left, inset_high])
-        solid.add(glass, GLASS, 0.75, 3)
-        if begin > end and rng.random() < 0.8:
-            continue
-        for x in (-0.38, 0.38):
-            mix = 0.42
-            seat = inset_low * (1 - mix) + inset_high * mix
-            block = np.array([[x - 0.14, seat[1], seat[2]], [x + 0.14, seat[1], seat[2]],
-                              [x + 0.14, inset_low[1], inset_low[2]],
-                              [x - 0.14, inset_low[1], inset_low[2]]])  # fmt: skip
-            solid.add(block, GLASS * 0.4, 0.3, 4)
+        _screen(solid, inset_low, inset_high, gloss)
     a, b = side(0, 1), side(1, 1)
     ridge = np.array([0.6, 1, 1])
     inner_a, inner_b = a * ridge + (0, 0.07, 0.12), b * ridge + (0, 0.07, -0.15)
@@ -227,6 +225,22 @@ def _cabin(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
     solid.add(np.array([inner_a, inner_b, inner_b * left, inner_a * left]), paint, 0.6, 2)
     solid.add(np.array([a, a * left, inner_a * left, inner_a]), paint, 0.5, 2)
     solid.add(np.array([b, b * left, inner_b * left, inner_b]), paint, 0.5, 2)
+
+
+def _screen(solid: Solid, low: Floats, high: Floats, gloss: float) -> None:
+    """A bulging windscreen or rear window between its right lower and upper corners."""
+    left, out = (-1, 1, 1), np.array([0, 0.02, 0.05 * np.sign(low[2])])
+    rows = [low * (1 - v) + high * v for v in (0.0, 0.3, 0.65, 1.0)]
+    for k, (a, b) in enumerate(zip(rows, rows[1:], strict=False)):
+        inner_a, inner_b = a * (0.55, 1, 1) + out, b * (0.55, 1, 1) + out
+        tone = GLASS * (0.6 + 0.4 * k)
+        solid.mirrored(np.array([a, inner_a, inner_b, b]), tone, gloss, 3)
+        solid.add(np.array([inner_a, inner_a * left, inner_b * left, inner_b]), tone, gloss, 3)
+    for x in (-0.36, 0.36):
+        foot, top = low * 0.9 + high * 0.1 + out, low * 0.55 + high * 0.45 + out
+        seat = np.array([[x - 0.17, *foot[1:]], [x + 0.17, *foot[1:]], [x + 0.12, *top[1:]],
+                         [x - 0.12, *top[1:]]])  # fmt: skip
+        solid.add(seat, GLASS * 0.3, gloss * 0.8, 4)
 
 
 def _on_end(x0: float, x1: float, y0: float, y1: float, z: float) -> Floats:
@@ -264,9 +278,9 @@ def _plate(solid: Solid, y: float, z: float, tilt: float) -> None:
 def _rear(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
     """Tail lamps, the lid's edges, bumper and number plate."""
     z, half, deck = -shape.length / 2 - 0.06, shape.width / 2, shape.belt
-    red = np.array([168.0, 22, 20]) * rng.uniform(0.7, 1.4)
+    red = np.array([150.0, 18, 18]) * rng.uniform(0.6, 1.4)
     tall = rng.uniform(0.16, 0.32) if shape.height < 1.6 else rng.uniform(0.3, 0.6)
-    inner, low = half * rng.uniform(0.5, 0.74), deck - 0.06 - tall
+    inner, low = half * rng.uniform(0.58, 0.76), deck - 0.06 - tall
     lamp = np.array([
         [inner, low, z + 0.01], [half * 0.84, low + 0.02, z + 0.10],
         [half * 0.84, deck - 0.08, z + 0.12], [inner, deck - 0.06, z + 0.01],
@@ -281,7 +295,7 @@ def _rear(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
     white = np.array([[inner, strip - 0.04, z], [half * 0.82, strip - 0.03, z + 0.08],
                       [half * 0.82, strip + 0.03, z + 0.08], [inner, strip + 0.03, z]])  # fmt: skip
     solid.mirrored(white, np.array([215.0, 190, 170]), 0.3, 4)
-    wide = half * 0.84
+    wide = half * 0.70
     solid.add(_on_end(-wide, wide, 0.48, 0.50, z), paint * 0.35, 0.0, 3)
     solid.add(_on_end(-wide * 0.8, wide * 0.8, 0.24, 0.34, z), DARK * 1.3, 0.1, 3)
     for x in (-wide * 0.86, wide * 0.86):

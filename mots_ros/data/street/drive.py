@@ -21,10 +21,12 @@ from mots_ros.data.street.traffic import Actor, Traffic
 CLASS_NAMES = ("car", "pedestrian")
 IGNORE = 10000
 FIRST_STAMP_NS = 1_000_000_000
-SIGHT = 140.0
+SIGHT = 110.0
 SMALLEST_AREA = 25
 SMALLEST_HEIGHT = 12
 LEAST_VISIBLE = 0.05
+FAR_LARGER_THAN_SMALL = 1500
+"""Pixels of which nothing in this street is lower than SMALLEST_HEIGHT rows."""
 
 
 class StreetDrive:
@@ -97,6 +99,7 @@ class StreetDrive:
         ]
         present = [some for some in present if _in_sight(some[0], some[1], camera)]
         for actor, place, heading, _, _ in present:
+            canvas.columns = self._columns(place, camera)
             actor.body.shade_ground(canvas, camera, light, place, heading)
         props = self._scenery.props(camera)
         footprints = [actor.body.footprint(place, heading)
@@ -105,30 +108,45 @@ class StreetDrive:
         eye = camera.position[[0, 2]]
         for k in back_to_front(np.array(footprints).reshape(-1, 4, 2), eye):
             if k >= len(present):
+                canvas.columns = (0, self._size[1])
                 props[k - len(present)].paint(canvas, camera, light)
                 continue
             actor, place, heading, walked, speed = present[k]
+            canvas.columns = self._columns(place, camera)
             if isinstance(actor.body, Person):
                 actor.body.paint(canvas, camera, light, place, heading, actor.value, walked, speed)
             else:
                 actor.body.paint(canvas, camera, light, place, heading, actor.value)
         return canvas
 
+    def _columns(self, place: Floats, camera: Camera) -> tuple[int, int]:
+        """The columns in which somebody at ``place`` can be seen past the corner of a house."""
+        layout, width = self._scenery.layout, self._size[1]
+        if abs(place[0]) < layout.wall + 0.5:
+            return 0, width
+        end = np.floor(place[2] / layout.block + 1) * layout.block - layout.junction
+        corner = camera.to_camera(np.array([np.sign(place[0]) * layout.wall, 1.0, end]))
+        if corner[2] < 0.5:
+            return 0, width
+        column = int(np.clip(camera.to_image(corner)[0], 0, width))
+        return (column, width) if place[0] < 0 else (0, column)
+
 
 def _in_sight(actor: Actor, place: Floats, camera: Camera) -> bool:
     across, _, depth = camera.to_camera(place)
-    return 1.0 < depth < SIGHT and abs(across) < depth + 4
+    return 1.0 < depth < SIGHT and abs(across) < 0.9 * depth + 2.5
 
 
 def _annotate(canvas: Canvas) -> NDArray[np.uint16]:
     """The instance map with what is too small or too hidden turned to ignore."""
     instances = canvas.instances
+    areas = np.bincount(instances.ravel())
     for value, painted in canvas.painted.items():
-        visible = instances == value
-        area = int(np.count_nonzero(visible))
-        if area == 0:
+        area = int(areas[value]) if value < len(areas) else 0
+        if area == 0 or area > max(FAR_LARGER_THAN_SMALL, LEAST_VISIBLE * painted):
             continue
-        rows = int(visible.any(axis=1).sum())
+        visible = instances == value
+        rows = int(np.count_nonzero(visible.any(axis=1)))
         if area < SMALLEST_AREA or rows < SMALLEST_HEIGHT or area < LEAST_VISIBLE * painted:
             instances[visible] = IGNORE
     return instances

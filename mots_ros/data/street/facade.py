@@ -138,9 +138,9 @@ def garden(rng: Generator) -> Facade:
     kind = rng.random()
     if kind < 0.55:
         rows, columns = wall.opacity.shape
-        leaves = layered((rows, columns), (26, 10, 5, 3), rng)
-        green = np.array([66, 86, 40]) * rng.uniform(0.6, 1.2)
-        wall.albedo[:] = green * (1 + 0.8 * leaves[..., None])
+        leaves = layered((rows, columns), (14, 7, 4, 2), rng)
+        green = np.array([74, 92, 46]) * rng.uniform(0.7, 1.3)
+        wall.albedo[:] = green * np.clip(1 + 0.8 * leaves, 0.3, 2)[..., None]
         crest = height * PIXELS_PER_METRE + 12 * leaves
         wall.opacity[:] = np.arange(rows, 0, -1)[:, None] < crest
     else:

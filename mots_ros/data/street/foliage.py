@@ -72,7 +72,7 @@ def _crown(pixels: NDArray[np.uint8], centre: Floats, radius: Floats, light: Lig
     shape = pixels.shape[:2]
     colour = GREEN[rng.integers(len(GREEN))] * rng.uniform(0.75, 1.2)
     towards = np.array([light.sun[0], -light.sun[1]])
-    count = 110
+    count = 190
     angle, reach = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(0, 1, count))
     spots = np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach[:, None] * 0.85
     facing = spots @ towards + rng.normal(0, 0.35, count)
@@ -83,14 +83,14 @@ def _crown(pixels: NDArray[np.uint8], centre: Floats, radius: Floats, light: Lig
         )
         tone = np.clip(colour * bright * rng.uniform(0.85, 1.15), 0, 255)
         place = centre + spots[k] * radius
-        size = float(radius.min()) * rng.uniform(0.13, 0.26)
+        size = float(radius.min()) * rng.uniform(0.07, 0.19)
         cv2.circle(pixels, (int(place[0]), int(place[1])), int(size), (*tone, 255), -1)
-    leaves = layered(shape, (14, 6, 3), rng)
+    leaves = layered(shape, (11, 5, 2.5, 1.5), rng)
     y, x = np.mgrid[: shape[0], : shape[1]]
     edge = np.hypot((x - centre[0]) / radius[0], (y - centre[1]) / radius[1])
     crown = pixels[..., 3] > 0
-    gone = crown & (leaves > 1.35 - np.clip(edge - 0.35, 0, 1) * 1.1)
-    grain = np.clip(1 + 0.75 * leaves, 0.25, 1.9)[..., None]
+    gone = crown & (leaves > 1.25 - np.clip(edge - 0.25, 0, 1) * 1.3)
+    grain = np.clip(1 + 0.8 * leaves, 0.2, 2.0)[..., None]
     pixels[..., :3] = np.where(crown[..., None], np.clip(pixels[..., :3] * grain, 0, 255), 0)
     pixels[gone] = 0
 

@@ -133,7 +133,7 @@ def _paint_block(layout: Layout, light: Light, rng: Generator) -> NDArray[np.uin
     tone = rng.uniform(78, 118)
     asphalt = tone + 7 * grain + 9 * stains
     asphalt -= 8 * np.exp(-((np.abs(side - layout.road / 2) - 0.75) ** 2) / 0.08)
-    colour = asphalt[..., None] * rng.normal(1.0, 0.02, 3).astype(np.float32)
+    colour = asphalt[..., None] * rng.normal(1.0, 0.012, 3).astype(np.float32)
 
     in_junction = z > layout.block - layout.junction
     parking = (side > layout.road) & ~in_junction

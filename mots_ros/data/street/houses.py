@@ -21,6 +21,7 @@ UP = np.array([0.0, 1.0, 0.0])
 DISTANCES = (8.0, 14.0, 24.0, 42.0, 75.0, 130.0)
 """Metres for which a facade is kept ready, filtered as finely as the image is there."""
 SIGHT = 230.0
+CORNER = 14.0
 FOCAL = 721.0
 
 
@@ -103,20 +104,27 @@ class Houses:
             buildings, gardens = self._rows[side]
             setback = rng.choice([0.0, 0.0, 1.5, 4.0])
             while z < end - 0.5:
-                some = gardens if rng.random() < self._open else buildings
+                # A corner is always built up: it hides who comes from the cross street.
+                last = end - z < CORNER
+                some = gardens if rng.random() < self._open and not last else buildings
                 surface = some[rng.integers(len(some))]
                 length = min(surface.length, end - z)
-                if end - z - length < 3:
+                if end - z - length < 5:
                     length = end - z
-                x = side * (layout.wall + (0 if some is gardens else setback))
-                row.append(_Wall(surface, np.array([x, 0, z]), np.array([0.0, 0, 1]), length))
+                x = side * (layout.wall + (0 if last or some is gardens else setback))
+                along = np.array([0.0, 0, 1])
+                if some is gardens and rng.random() < 0.6:
+                    far = buildings[rng.integers(len(buildings))]
+                    back = side * (layout.wall + rng.uniform(6, 14))
+                    row.append(_Wall(far, np.array([back, 0, z]), along, far.length))
+                row.append(_Wall(surface, np.array([x, 0, z]), along, length))
                 z += length
-            walls += row[::-1]
+            walls += row
             if row[0].surface in buildings:
                 gable = self._ends[rng.integers(len(self._ends))]
                 across = np.array([float(side), 0, 0])
                 walls.append(_Wall(gable, row[0].origin, across, gable.length))
-        return sorted(walls, key=lambda wall: -wall.origin[2])
+        return sorted(walls, key=lambda wall: (-wall.origin[2], -abs(wall.origin[0])))
 
 
 def _paint_wall(wall: _Wall, canvas: Canvas, camera: Camera) -> None:

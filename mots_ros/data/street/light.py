@@ -74,23 +74,24 @@ class Sensor:
 
     def __init__(self, size: tuple[int, int], rng: Generator) -> None:
         height, width = size
-        exposure = np.exp(rng.normal(0.0, 0.16))
+        exposure = np.exp(rng.normal(0.12, 0.2))
         gamma = rng.uniform(0.85, 1.2)
-        contrast = rng.uniform(0.95, 1.3)
-        cast = rng.normal(1.0, 0.03, 3)
+        contrast = rng.uniform(1.0, 1.6)
+        cast = rng.normal(1.0, 0.015, 3)
         level = np.arange(256) / 255
         curves = (level[:, None] * exposure * cast) ** gamma
-        curves = 0.45 + (curves - 0.45) * contrast
+        curves = 0.38 + (curves - 0.38) * contrast
+        curves = np.where(curves < 0.08, 0.04 + curves / 2, curves).clip(0.02, 1)
         self._curves = np.clip(np.rint(curves * 255), 0, 255).astype(np.uint8)[None]
         y, x = np.mgrid[0:height, 0:width]
         radius = np.hypot(x - width / 2, y - height / 2) / np.hypot(width / 2, height / 2)
-        fall = 1 - rng.uniform(0.05, 0.28) * radius**2
+        fall = 1 - rng.uniform(0.0, 0.2) * radius**2
         self._vignette = np.repeat(np.rint(fall * 255).astype(np.uint8)[..., None], 3, axis=2)
         coarse = rng.normal(0, 1, (height + 64, width + 64, 3)).astype(np.float32)
         grain = cv2.GaussianBlur(coarse, (3, 3), 0.5)
-        amount = rng.uniform(1.0, 4.0)
+        amount = rng.uniform(0.6, 2.6)
         self._noise = np.clip(128 + grain / grain.std() * amount, 0, 255).astype(np.uint8)
-        self._blur = rng.uniform(0.3, 0.75)
+        self._blur = rng.uniform(0.2, 0.6)
 
     def expose(self, image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
         """What the sensor makes of a perfect image; ``rng`` is the frame's own."""

@@ -35,10 +35,11 @@ def back_to_front(footprints: Floats, eye: Floats) -> list[int]:
     np.fill_diagonal(hides, False)
 
     order: list[int] = []
-    left = list(np.argsort(-distances))
-    while left:
-        # The farthest that hides nothing among those left; in a knot, simply the farthest.
-        among = hides[np.ix_(left, left)].any(axis=1)
-        pick = int(np.argmin(among))
-        order.append(int(left.pop(pick)))
+    hidden_left = hides.sum(axis=1)
+    for _ in range(count):
+        # The farthest of those that hide nothing any more; in a knot, of those that hide least.
+        pick = int(np.lexsort((-distances, hidden_left))[0])
+        order.append(pick)
+        hidden_left = hidden_left - hides[:, pick]
+        hidden_left[pick] = 2 * count
     return order

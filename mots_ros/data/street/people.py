@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import FRACTION_BITS, Canvas
 from mots_ros.data.street.light import Light
 from mots_ros.data.street.solid import hull_shadow, turned
-from mots_ros.data.street.textures import layered
+from mots_ros.data.street.textures import layered, to_bytes
 
 Generator = np.random.Generator
 
@@ -29,8 +30,12 @@ TROUSERS = np.array([
     (30, 36, 58), (46, 58, 86), (74, 92, 122), (26, 26, 28), (44, 44, 46), (92, 82, 68),
     (138, 124, 100), (66, 62, 58), (180, 172, 156),
 ], np.float64)  # fmt: skip
-CIRCLE = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 13)[:-1]), np.sin(a)], axis=1)
-FOLDS = np.clip(1 + 0.20 * layered((256, 256), (40, 18, 9), np.random.default_rng(3)), 0.5, 1.5)
+CIRCLE = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 11)[:-1]), np.sin(a)], axis=1)
+FOLDS = cv2.cvtColor(
+    to_bytes(128 + 26 * layered((256, 256), (40, 18, 9), np.random.default_rng(3))),
+    cv2.COLOR_GRAY2RGB,
+)
+"""Light and shade of cloth; 128 leaves a colour as it is."""
 
 
 @dataclass(frozen=True)
@@ -84,20 +89,35 @@ class Look:
         )
 
 
+Sphere = tuple[Floats, float]
+
+
 @dataclass
 class _Body:
-    """Convex pieces in the making, each the hull around some spheres."""
+    """Pieces in the making: hulls around spheres, those of one piece in one colour.
 
-    centres: list[Floats]
-    radii: list[float]
-    counts: list[int]
-    colours: list[Floats]
+    pieces: hulls per piece; counts: spheres per hull.
+    """
 
-    def add(self, colour: Floats, *spheres: tuple[Floats, float]) -> None:
-        for centre, radius in spheres:
-            self.centres.append(centre)
-            self.radii.append(radius)
-        self.counts.append(len(spheres))
+    centres: list[Floats] = field(default_factory=list)
+    radii: list[float] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
+    colours: list[Floats] = field(default_factory=list)
+    nearer: list[float] = field(default_factory=list)
+
+    def add(self, colour: Floats, *hulls: Sequence[Sphere], nearer: float = 0.0) -> None:
+        """Add a piece; its hulls melt into each other.
+
+        nearer: metres by which it is painted as if it were closer, as a jacket is to the hip in it.
+        """
+        for spheres in hulls:
+            for centre, radius in spheres:
+                self.centres.append(centre)
+                self.radii.append(radius)
+            self.counts.append(len(spheres))
+        self.nearer.append(nearer)
+        self.pieces.append(len(hulls))
         self.colours.append(colour)
 
 
@@ -158,25 +178,26 @@ class Person:
         patch = canvas.patch(rims.reshape(-1, 2))
         if patch is None:
             return
+        tall = float(np.ptp(rims[..., 1]))
+        tones = _tones(np.stack(body.colours), camera, light, float(seen[:, 2].mean()))
+        towards = camera.rotation @ light.sun
+        shift = np.array([np.clip(towards[0], -0.8, 0.8), -0.25]) * 0.36
+        inner = pixels[:, None] + (CIRCLE * 0.6 + shift) * radii[:, None, None]
+        sheets = [(patch.to_fixed(rims), tones[0]), (patch.to_fixed(inner), tones[2])]
+        if tall > 45:
+            middle = (rims * 0.4 + inner * 0.6)
+            sheets.insert(1, (patch.to_fixed(middle), tones[1]))
+        elif tall < 24:
+            sheets = [(sheets[0][0], tones[1])]
         ends = np.cumsum(body.counts)
         starts = ends - body.counts
-        depth = np.add.reduceat(seen[:, 2], starts) / body.counts
-        towards = camera.rotation @ light.sun
-        shift = np.array([np.clip(towards[0], -0.8, 0.8), -0.25])
-        lit_share = np.clip(0.5 - 0.6 * towards[2], 0.1, 1.0) * (1 - light.overcast)
-        ambient = light.skylight * 0.78 + light.sunlight * 0.12
-        direct = light.sunlight * 0.8 * lit_share + light.skylight * 0.16
-        inner = pixels[:, None] + (CIRCLE * 0.62 + shift * 0.36) * radii[:, None, None]
-        rims_fixed, inner_fixed = patch.to_fixed(rims), patch.to_fixed(inner)
-        far = float(seen[:, 2].mean())
-        for k in np.argsort(-depth):
-            some = slice(starts[k], ends[k])
-            dark = light.through_haze(body.colours[k] * ambient, far)
-            _fill_hull(patch.pixels, rims_fixed[some], dark)
-            bright = light.through_haze(body.colours[k] * (ambient + direct), far)
-            _fill_hull(patch.pixels, rims_fixed[some] * 0.22 + inner_fixed[some] * 0.78,
-                       (dark + bright) / 2)  # fmt: skip
-            _fill_hull(patch.pixels, inner_fixed[some], bright)
+        last = np.cumsum(body.pieces)
+        first = last - body.pieces
+        depths = np.add.reduceat(seen[:, 2], starts[first]) / np.add.reduceat(body.counts, first)
+        for k in np.argsort(np.array(body.nearer) - depths):
+            for rings, colours in sheets:
+                for j in range(first[k], last[k]):
+                    _fill_hull(patch.pixels, rings[starts[j] : ends[j]], colours[k])
         self._fold(patch.pixels)
         canvas.lay(patch, value)
 
@@ -186,119 +207,115 @@ class Person:
             return
         y, x = self._fold_at
         folds = cv2.resize(FOLDS[y : y + 128, x : x + 64], pixels.shape[1::-1])
-        four = cv2.merge([folds, folds, folds, np.ones_like(folds)])
-        cv2.multiply(pixels, four.astype(np.float32), dst=pixels, dtype=cv2.CV_8U)
+        cv2.multiply(pixels, cv2.cvtColor(folds, cv2.COLOR_RGB2RGBA), dst=pixels, scale=1 / 128)
 
     def _pose(self, walked: float, speed: float) -> _Body:
         """The pieces at this moment, in metres: x right, y up, z forward, feet at 0."""
-        look, h = self.look, self.height
-        body = _Body([], [], [], [])
-        phase = walked / (2 * self.stride) * 2 * np.pi + self._offset
+        look, h, g = self.look, self.height, self.look.girth
+        body = _Body()
+        phase = walked / self.stride * np.pi + self._offset
         reach = min(speed / 1.3, 1.3) * 0.42
-        g = look.girth
         hip_y, shoulder_y = 0.52 * h, 0.815 * h
-        bob = 0.012 * h * np.cos(2 * phase) * (reach > 0.05)
-
-        def at(x: float, y: float, z: float) -> Floats:
-            return np.array([x, y + bob, z])
-
-        for side in (-1, 1):
-            self._leg(body, side, phase + (np.pi if side > 0 else 0), reach, hip_y, at)
-            self._arm(body, side, phase + (0 if side > 0 else np.pi), reach, shoulder_y, at)
-        wide, deep = 0.098 * h * g, 0.055 * h * g
         lean = 0.02 * h * min(speed, 1.5)
-        torso = [
-            (at(side * wide, shoulder_y - 0.02 * h, lean), deep * 0.95) for side in (-1, 1)
-        ] + [
-            (at(side * wide * 0.78, hip_y - look.coat * h * 0.3, 0), deep * 1.12)
-            for side in (-1, 1)
-        ]
-        body.add(look.bottom, *[(at(s * 0.055 * h, hip_y, 0), 0.062 * h * g) for s in (-1, 1)])
+        for side in (-1, 1):
+            step = phase + (np.pi if side > 0 else 0)
+            self._leg(body, side, step, reach, np.array([side * 0.05 * h, hip_y, 0]))
+            shoulder = np.array([side * 0.112 * h * g, shoulder_y - 0.03 * h, lean])
+            self._arm(body, side, step, reach, shoulder)
+
+        def pair(x: float, y: float, z: float, radius: float) -> list[Sphere]:
+            return [(np.array([s * x * h * g, y, z]), radius * h * g) for s in (-1, 1)]
+
+        hem = hip_y - look.coat * h * (0.3 if look.coat < 0.1 else 1.0)
+        hips = pair(0.05, hip_y, 0, 0.062)
         if look.skirt:
-            hem = hip_y - look.skirt * h
-            body.add(
-                look.bottom,
-                *[(at(s * 0.05 * h, hip_y + 0.03 * h, 0), 0.055 * h * g) for s in (-1, 1)],
-                *[(at(s * 0.07 * h, hem, 0), 0.05 * h * g) for s in (-1, 1)],
-            )
-        body.add(look.top, *torso)
-        if look.coat > 0.1:
-            hem = hip_y - look.coat * h
-            body.add(
-                look.top * 0.96,
-                *[(at(s * 0.07 * h, hip_y + 0.06 * h, 0), 0.06 * h * g) for s in (-1, 1)],
-                *[(at(s * 0.08 * h, hem, 0), 0.055 * h * g) for s in (-1, 1)],
-            )
-        self._head(body, shoulder_y, lean, at)
-        self._bag(body, shoulder_y, hip_y, lean, at)
+            body.add(look.bottom, hips, hips + pair(0.07, hip_y - look.skirt * h, 0, 0.05), nearer=0.1)
+        else:
+            body.add(look.bottom, hips, nearer=0.04)
+        waist = pair(0.056, hip_y + 0.09 * h, lean / 2, 0.058)
+        chest = pair(0.078, shoulder_y - 0.035 * h, lean, 0.054)
+        body.add(look.top, chest + waist, waist + pair(0.06, hem, 0, 0.062), nearer=0.12)
+        self._head(body, shoulder_y, lean)
+        self._bag(body, shoulder_y, hip_y, lean)
         return body
 
-    def _leg(self, body, side, phase, reach, hip_y, at) -> None:  # type: ignore[no-untyped-def]
+    def _leg(self, body: _Body, side: int, phase: float, reach: float, hip: Floats) -> None:
         look, h, g = self.look, self.height, self.look.girth
         swing = reach * np.sin(phase)
-        bend = reach * 1.5 * max(np.cos(phase), 0) + 0.05
-        hip = at(side * 0.052 * h, hip_y, 0)
-        thigh, shin = 0.245 * h, 0.245 * h
-        knee = hip + np.array([0, -np.cos(swing), np.sin(swing)]) * thigh
-        low = swing - bend
-        ankle = knee + np.array([0, -np.cos(low), np.sin(low)]) * shin
+        low = swing - reach * 1.5 * max(np.cos(phase), 0) - 0.05
+        knee = hip + np.array([0, -np.cos(swing), np.sin(swing)]) * 0.245 * h
+        ankle = knee + np.array([0, -np.cos(low), np.sin(low)]) * 0.245 * h
         ankle[1] = max(ankle[1], 0.04 * h)
-        cloth = look.skin if look.bare_legs else look.bottom
-        upper = look.bottom if look.bare_legs and not look.skirt else cloth
-        body.add(upper, (hip, 0.052 * h * g), (knee, 0.036 * h * g))
-        body.add(cloth * 0.97, (knee, 0.036 * h * g), (ankle, (0.024 if look.bare_legs else 0.03) * h))
-        toe = ankle + np.array([0, -0.012 * h, 0.085 * h])
-        body.add(look.shoes, (ankle + np.array([0, -0.018 * h, -0.012 * h]), 0.026 * h), (toe, 0.017 * h))
+        thigh = ((hip, 0.054 * h * g), (knee, 0.038 * h * g))
+        shin = ((knee, 0.037 * h * g), (ankle, (0.024 if look.bare_legs else 0.031) * h))
+        heel, toe = ankle + (0, -0.018 * h, -0.012 * h), ankle + (0, -0.012 * h, 0.085 * h)
+        body.add(look.shoes, ((heel, 0.026 * h), (toe, 0.017 * h)))
+        if look.bare_legs:
+            body.add(look.skin, shin)
+            body.add(look.skin if look.skirt else look.bottom, thigh)
+        else:
+            body.add(look.bottom, thigh, shin)
 
-    def _arm(self, body, side, phase, reach, shoulder_y, at) -> None:  # type: ignore[no-untyped-def]
+    def _arm(self, body: _Body, side: int, phase: float, reach: float, shoulder: Floats) -> None:
         look, h, g = self.look, self.height, self.look.girth
-        swing = reach * self._swing * np.sin(phase + np.pi)
-        shoulder = at(side * (0.108 * h * g + 0.02 * h), shoulder_y - 0.025 * h, 0.0)
-        elbow = shoulder + np.array([side * 0.07, -np.cos(swing), np.sin(swing)]) * 0.165 * h
+        swing = -reach * self._swing * np.sin(phase)
         low = swing + 0.25 + 0.5 * reach
-        wrist = elbow + np.array([0, -np.cos(low), np.sin(low)]) * 0.15 * h
-        upper = look.top * 0.95
-        body.add(upper, (shoulder, 0.037 * h * g), (elbow, 0.028 * h * g))
-        body.add(look.skin if look.bare_arms else upper, (elbow, 0.027 * h * g), (wrist, 0.02 * h))
-        body.add(look.skin, (wrist, 0.021 * h), (wrist + np.array([0, -0.035 * h, 0.01 * h]), 0.019 * h))
+        elbow = shoulder + np.array([side * 0.1, -np.cos(swing), np.sin(swing)]) * 0.16 * h
+        wrist = elbow + np.array([0, -np.cos(low), np.sin(low)]) * 0.145 * h
+        upper = ((shoulder, 0.037 * h * g), (elbow, 0.029 * h * g))
+        lower = ((elbow, 0.028 * h * g), (wrist, 0.021 * h))
+        body.add(look.skin, ((wrist, 0.021 * h), (wrist + (0, -0.035 * h, 0.01 * h), 0.019 * h)))
+        if look.bare_arms:
+            body.add(look.skin, lower)
+            body.add(look.top, upper)
+        else:
+            body.add(look.top * 0.96, upper, lower)
 
-    def _head(self, body, shoulder_y, lean, at) -> None:  # type: ignore[no-untyped-def]
+    def _head(self, body: _Body, shoulder_y: float, lean: float) -> None:
         look, h = self.look, self.height
-        body.add(look.skin * 0.85, (at(0, shoulder_y, lean), 0.034 * h),
-                 (at(0, shoulder_y + 0.06 * h, lean), 0.032 * h))  # fmt: skip
-        centre = at(0, 0.925 * h, lean + 0.012 * h)
-        body.add(look.skin, (centre + np.array([0, 0.022 * h, 0]), 0.05 * h),
-                 (centre + np.array([0, -0.028 * h, 0.012 * h]), 0.036 * h))  # fmt: skip
-        crown = centre + np.array([0, 0.032 * h, -0.014 * h])
-        hair = [(crown, 0.052 * h), (crown + np.array([0, -0.035 * h, -0.012 * h]), 0.04 * h)]
+        neck = np.array([0, shoulder_y, lean])
+        body.add(look.skin * 0.85, ((neck, 0.034 * h), (neck + (0, 0.06 * h, 0), 0.032 * h)))
+        centre = np.array([0, 0.925 * h, lean + 0.012 * h])
+        chin = centre + (0, -0.028 * h, 0.012 * h)
+        body.add(look.skin, ((centre + (0, 0.016 * h, 0.006 * h), 0.048 * h), (chin, 0.036 * h)))
+        crown = centre + (0, 0.034 * h, -0.014 * h)
+        hair = [(crown, 0.052 * h), (crown + (0, -0.035 * h, -0.012 * h), 0.042 * h)]
         if look.hair_long:
-            hair.append((crown + np.array([0, -0.10 * h, -0.02 * h]), 0.042 * h))
-        body.add(look.hair, *hair)
+            hair.append((crown + (0, -0.10 * h, -0.02 * h), 0.044 * h))
+        body.add(look.hair, hair)
+        fringe = crown + (0, 0.016 * h, 0.03 * h)
+        body.add(look.hair, ((crown + (0, 0.012 * h, 0), 0.046 * h), (fringe, 0.03 * h)))
         if look.hat is not None:
-            body.add(look.hat, (crown + np.array([0, 0.012 * h, 0.004 * h]), 0.057 * h),
-                     (crown + np.array([0, -0.01 * h, 0.01 * h]), 0.055 * h))  # fmt: skip
+            brim = crown + (0, 0.0, 0.03 * h)
+            body.add(look.hat, ((crown + (0, 0.016 * h, 0.004 * h), 0.056 * h), (brim, 0.05 * h)))
 
-    def _bag(self, body, shoulder_y, hip_y, lean, at) -> None:  # type: ignore[no-untyped-def]
+    def _bag(self, body: _Body, shoulder_y: float, hip_y: float, lean: float) -> None:
         look, h = self.look, self.height
         if look.bag == "back":
-            body.add(look.bag_colour, *[
-                (at(s * 0.06 * h, y, lean - 0.10 * h), 0.05 * h)
-                for s in (-1, 1) for y in (shoulder_y - 0.04 * h, hip_y + 0.08 * h)
-            ])  # fmt: skip
+            spots = [(s * 0.06, y, lean / h - 0.10, 0.05)
+                     for s in (-1, 1) for y in (shoulder_y / h - 0.04, hip_y / h + 0.08)]
         elif look.bag == "shoulder":
-            body.add(look.bag_colour, *[
-                (at(0.15 * h, y, z * h), 0.03 * h)
-                for y in (hip_y + 0.05 * h, hip_y - 0.03 * h) for z in (-0.07, 0.07)
-            ])  # fmt: skip
+            spots = [(0.15, hip_y / h + y, z, 0.03) for y in (0.05, -0.03) for z in (-0.06, 0.06)]
         elif look.bag == "hand":
-            body.add(look.bag_colour, *[
-                (at(-0.17 * h, y, z * h), 0.025 * h)
-                for y in (0.36 * h, 0.22 * h) for z in (-0.07, 0.09)
-            ])  # fmt: skip
+            spots = [(-0.17, y, z, 0.02) for y in (0.33, 0.23) for z in (-0.05, 0.07)]
+        else:
+            return
+        body.add(look.bag_colour, [(np.array([x, y, z]) * h, r * h) for x, y, z, r in spots])
 
 
-def _fill_hull(pixels: NDArray[np.uint8], rims: NDArray[np.floating], colour: Floats) -> None:
-    """Fill the convex hull of fixed-point rims [K, 12, 2]."""
-    outline = cv2.convexHull(np.asarray(rims, np.int32).reshape(-1, 1, 2))
-    tone = (*colour.tolist(), 255)
-    cv2.fillConvexPoly(pixels, outline, tone, cv2.LINE_8, FRACTION_BITS)
+def _tones(colours: Floats, camera: Camera, light: Light, depth: float) -> list[list[Floats]]:
+    """The colours [P, 3] at the rim, between and in the middle of what is round."""
+    towards = camera.rotation @ light.sun
+    lit = np.clip(0.5 - 0.6 * towards[2], 0.1, 1.0)
+    ambient = light.skylight * 0.84 + light.sunlight * 0.2 * (0.4 + lit)
+    direct = light.sunlight * 0.7 * lit + light.skylight * 0.14
+    return [
+        list(light.through_haze(colours * (ambient + share * direct), depth))
+        for share in (0.0, 0.5, 1.0)
+    ]
+
+
+def _fill_hull(pixels: NDArray[np.uint8], rings: NDArray[np.int32], colour: Floats) -> None:
+    """Fill the convex hull of fixed-point rings [K, 10, 2]."""
+    outline = cv2.convexHull(rings.reshape(-1, 1, 2))
+    cv2.fillConvexPoly(pixels, outline, (*colour.tolist(), 255), cv2.LINE_8, FRACTION_BITS)

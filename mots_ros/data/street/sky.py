@@ -28,7 +28,7 @@ class Sky:
         clouds = layered(stretched, (260, 120, 50, 24, 12), rng)[::2]
         cover = np.clip((clouds + rng.uniform(-0.9, 0.5) + 1.2 * light.overcast) * 1.6, 0, 1)
         blue = np.array([226, 236, 246]) + up[..., None] * np.array([-100, -66, -22])
-        white = np.array([238, 240, 242]) - 26 * light.overcast + 9 * clouds[..., None]
+        white = np.array([248, 249, 250]) - 18 * light.overcast + 9 * clouds[..., None]
         glow = np.clip(1.25 - up * rng.uniform(0.5, 1.6), 0, 1)
         share = np.maximum(cover, glow * rng.uniform(0.4, 1.0))[..., None]
         sky = blue * (1 - share) + white * share

@@ -203,7 +203,7 @@ class Traffic:
     def _stroll(self) -> None:
         """People on the pavements: alone, in groups, standing, walking to and fro."""
         layout, rng = self._layout, self._rng
-        gap = rng.uniform(5, 16)
+        gap = rng.uniform(14, 50)
         for side in (-1, 1):
             z = self._begin - rng.uniform(0, 10)
             while z < self._end:
@@ -212,7 +212,7 @@ class Traffic:
                 size = int(rng.choice([1, 2, 3, 4], p=(0.6, 0.25, 0.1, 0.05)))
                 if rng.random() < 0.15:
                     for _ in range(size):
-                        at = np.array([x, z]) + rng.normal(0, 0.5, 2)
+                        at = np.array([x, z]) + rng.normal(0, 0.35, 2)
                         heading = rng.uniform(0, 2 * np.pi)
                         self._people.append((Person(rng), self._still(*at, heading)))
                     continue
@@ -237,5 +237,7 @@ class Traffic:
             beside = np.array([0.62 * k * rng.choice([-1, 1]), rng.normal(0, 0.35) * (k > 0)])
             if abs(points[:, 0]).max() > self._layout.kerb and np.ptp(points[:, 0]) > 3:
                 beside = beside[::-1]
-            way = Way(times + rng.normal(0, 0.1), points + beside, rng.uniform(0, 2 * np.pi))
+            wall = self._layout.wall - 0.4
+            moved = (points + beside).clip([-wall, -np.inf], [wall, np.inf])
+            way = Way(times + rng.normal(0, 0.1), moved, rng.uniform(0, 2 * np.pi))
             self._people.append((Person(rng), way))
