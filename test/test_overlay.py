@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from box_worlds import tracked_frame
-from mots_ros.evaluation.overlay import Trails, contours, draw, draw_masks
+from mots_ros.evaluation.overlay import contours, draw, draw_masks
 from mots_ros.evaluation.palette import colour_of
 
 SIZE = (100, 200)
@@ -102,30 +102,3 @@ def test_a_caption_names_class_and_id():
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[0], pictures[2])
     assert colour_of(1) == colour_of(22)
-
-
-def test_trails_follow_centres_and_forget():
-    trails = Trails(length=3)
-    for step in range(5):
-        trails.add(tracked_frame(SIZE, {4: (step, 0, step + 10, 20)}))
-    assert trails.lines()[4].tolist() == [[7, 10], [8, 10], [9, 10]]
-    for _ in range(2):
-        trails.add(tracked_frame(SIZE, {}))
-    assert trails.lines()[4].tolist() == [[9, 10]]
-    trails.add(tracked_frame(SIZE, {}))
-    assert trails.lines() == {}
-
-
-def test_cleared_trails_are_empty():
-    trails = Trails()
-    trails.add(tracked_frame(SIZE, {4: BOX}))
-    trails.clear()
-    assert trails.lines() == {}
-
-
-def test_trails_are_drawn_in_the_track_s_colour():
-    trails = Trails()
-    trails.add(tracked_frame(SIZE, {4: (0, 0, 20, 20)}))
-    trails.add(tracked_frame(SIZE, {4: (100, 0, 120, 20)}))
-    drawn = draw(GREY, tracked_frame(SIZE, {}), NAMES, trails=trails)
-    assert tuple(drawn[10, 60]) == colour_of(4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import cv2
@@ -19,56 +18,18 @@ _PADDING = 3
 _Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2
 
 
-class Trails:
-    """The last centres of every track that was seen within the last ``length`` frames."""
-
-    def __init__(self, length: int = 30) -> None:
-        self._length = length
-        self._frame = 0
-        self._points: dict[int, deque[tuple[int, float, float]]] = {}
-
-    def add(self, tracked: TrackedFrame) -> None:
-        """Remember where the objects of this frame are; also call it for empty frames."""
-        self._frame += 1
-        boxes = tracked.detections.boxes
-        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-        for track_id, (x, y) in zip(tracked.ids.tolist(), centres.tolist(), strict=True):
-            self._points.setdefault(track_id, deque()).append((self._frame, x, y))
-        for track_id, points in list(self._points.items()):
-            while points and points[0][0] <= self._frame - self._length:
-                points.popleft()
-            if not points:
-                del self._points[track_id]
-
-    def clear(self) -> None:
-        """Forget everything, as after a jump back in time."""
-        self._points.clear()
-
-    def lines(self) -> dict[int, NDArray[np.float32]]:
-        """float32 [n, 2] centres by track id, oldest first, in image pixels."""
-        return {
-            track_id: np.array([point[1:] for point in points], dtype=np.float32)
-            for track_id, points in self._points.items()
-        }
-
-
 def draw(
     image: Image,
     tracked: TrackedFrame,
     class_names: Sequence[str],
     opacity: float = 0.5,
-    trails: Trails | None = None,
 ) -> Image:
     """A copy of ``image`` (RGB) with everything that was tracked in it.
 
-    Args:
-        opacity: of the masks, in [0, 1]; their contours are always opaque.
-        trails: where the tracks have been, drawn as lines.
+    ``opacity``, in [0, 1], is that of the masks; their contours are always opaque.
     """
     canvas: Image = image.copy()
     draw_masks(canvas, tracked.label_image, opacity)
-    if trails is not None:
-        _draw_trails(canvas, trails)
     _draw_boxes(canvas, tracked)
     _draw_captions(canvas, tracked, class_names)
     return canvas
@@ -110,12 +71,6 @@ def caption_size(text: str) -> tuple[int, int]:
     """Width and height in pixels of the plate that ``put_caption`` draws."""
     (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
     return width + 2 * _PADDING, height + 2 * _PADDING
-
-
-def _draw_trails(canvas: Image, trails: Trails) -> None:
-    for track_id, points in trails.lines().items():
-        corners = np.round(points).astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(canvas, [corners], False, colour_of(track_id), 2, cv2.LINE_AA)
 
 
 def _draw_boxes(canvas: Image, tracked: TrackedFrame) -> None:
