@@ -73,9 +73,11 @@ def create(environment: Path, *, with_ros: bool) -> None:
 
 def pip(environment: Path, *arguments: str, may_fail: bool = False) -> bool:
     """Run ``pip install``; whether it succeeded, which is silent where it ``may_fail``."""
-    command = [environment / "bin" / "python", "-m", "pip", "install", "-qq"]
-    run = subprocess.run([*command, *arguments], check=not may_fail, capture_output=may_fail)
-    return run.returncode == 0
+    command = [str(environment / "bin" / "python"), "-m", "pip", "install", "-qq", *arguments]
+    found = subprocess.run(command, capture_output=may_fail).returncode == 0
+    if not found and not may_fail:
+        sys.exit("the packages could not be installed; above is what pip said")
+    return found
 
 
 def install_torch(environment: Path) -> None:
@@ -108,9 +110,9 @@ def build_interfaces(environment: Path, source: Path) -> None:
         "-DBUILD_TESTING=OFF",
     )
     steps = (
-        ["cmake", "-S", source, "-B", build, "-G", "Ninja", *definitions],
-        ["cmake", "--build", build],
-        ["cmake", "--install", build],
+        ["cmake", "-S", str(source), "-B", str(build), "-G", "Ninja", *definitions],
+        ["cmake", "--build", str(build)],
+        ["cmake", "--install", str(build)],
     )
     variables = {**os.environ, "AMENT_PREFIX_PATH": str(environment)}
     variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
