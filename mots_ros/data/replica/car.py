@@ -20,10 +20,10 @@ from mots_ros.data.replica.sheet import (
 from mots_ros.data.street.light import Light
 
 _PAINTS = (
-    (0.24, (22, 23, 26)),
-    (0.16, (92, 96, 102)),
-    (0.17, (150, 153, 156)),
-    (0.17, (218, 219, 216)),
+    (0.20, (24, 26, 31)),
+    (0.16, (96, 101, 109)),
+    (0.18, (158, 161, 166)),
+    (0.20, (226, 227, 225)),
     (0.07, (30, 44, 82)),
     (0.05, (44, 74, 128)),
     (0.06, (142, 24, 26)),
@@ -57,6 +57,7 @@ class CarLooks:
     glass: Colour
     sheen: Colour
     mirror: float
+    polish: float
     trim: Colour
     rim: Colour
     plate: Colour
@@ -80,13 +81,13 @@ class CarLooks:
         """Make up a car whose visible end is its rear with probability ``from_behind``."""
         shares = np.array([share for share, _ in _PAINTS])
         base = np.array(_PAINTS[rng.choice(len(_PAINTS), p=shares / shares.sum())][1], float)
-        paint = base * rng.uniform(0.8, 1.2) + rng.normal(0, 5, 3)
+        paint = base * rng.uniform(0.85, 1.4) + rng.normal(0, 6, 3)
         shade = light.shade(
             np.array([[0, 1.0, 0], [0, 0, -1.0], [1.0 if end_on_left else -1.0, 0, 0]])
         )
         in_the_sun = rng.choice([1.0, rng.uniform(0.3, 1.0)], p=[0.6, 0.4])
-        top, end, side = paint * (shade * in_the_sun + light.skylight * (0.65 - 0.5 * in_the_sun))
-        sky = light.haze * rng.uniform(0.25, 0.7)
+        top, end, side = paint * (shade * in_the_sun + light.skylight * (0.8 - 0.45 * in_the_sun))
+        sky = light.haze * rng.uniform(0.3, 1.0)
         gloss = rng.uniform(0.15, 0.55)
         rear = rng.random() < from_behind
         lamps = np.array([168, 26, 22]) if rear else np.array([206, 210, 208])
@@ -107,9 +108,10 @@ class CarLooks:
             top=top * (1 - gloss) + sky * gloss,
             end=end,
             side=side,
-            glass=np.array([26, 30, 33]) * rng.uniform(0.5, 1.7) * ambient,
+            glass=np.array([24, 30, 37]) * rng.uniform(0.5, 1.7) * ambient,
             sheen=sky,
-            mirror=rng.uniform(0.05, 0.6),
+            mirror=rng.uniform(0.05, 0.7),
+            polish=rng.uniform(0.1, 0.7),
             trim=np.array([24, 24, 26]) * rng.uniform(0.5, 1.5) * ambient,
             rim=np.array([128, 130, 134]) * rng.uniform(0.3, 1.3) * ambient,
             plate=plate * rng.uniform(0.7, 1.0) * ambient,
@@ -176,7 +178,7 @@ class CarLooks:
 
         belt, end = self.belt, self.end
         box(0.0, belt, 1.0, 0.84, end)
-        box(0.0, belt, 1.0, belt + 0.05, end * 0.75 + self.sheen * 0.35)
+        box(0.0, belt, 1.0, belt + 0.05, end * 0.75 + self.sheen * self.polish)
         box(0.02, 0.70, 0.98, 0.84, self.trim if self.plain_bumper else end * 0.82)
         box(0.03, 0.69, 0.97, 0.705, end * 0.45)
         glass_top, glass_bottom = self.roof + 0.02, belt - 0.02
@@ -220,7 +222,7 @@ class CarLooks:
 
         belt, side = self.belt, self.side
         box(0.0, belt, 1.0, 0.86, side)
-        box(0.0, belt + 0.02, 1.0, belt + 0.06, side * 0.8 + self.sheen * 0.35)
+        box(0.0, belt + 0.02, 1.0, belt + 0.06, side * 0.8 + self.sheen * self.polish)
         box(0.0, 0.58, 1.0, 0.70, side * 0.9)
         box(0.0, 0.70, 1.0, 0.86, side * 0.7)
         glass_top, glass_bottom = self.roof + 0.03, belt

@@ -41,14 +41,14 @@ class Clutter:
         count, _, stats, _ = cv2.connectedComponentsWithStats(coarse)
         boxes = sorted((stats[1:count, :4] * _COARSENESS).tolist())
         for order, (left, top, width, height) in enumerate(boxes):
-            bottom = top + height
-            metre = _metre(bottom, camera)
-            if metre < _MIN_METRE:
-                continue
+            metre = max(_metre(top + height, camera), _MIN_METRE)
             slots = min(max(round(width / (_SPACING * metre)), 1), _KINDS)
             for slot in range(slots):
-                middle = left + width * (slot + 0.5) / slots
-                self._stand(image, region, camera, (middle, bottom), (7 * order + slot) % _KINDS)
+                middle = left + int(width * (slot + 0.5) / slots)
+                ground = top + np.flatnonzero(region[top : top + height, middle])
+                if len(ground):
+                    foot = (middle, int(ground[-1]) + 1)
+                    self._stand(image, region, camera, foot, (7 * order + slot) % _KINDS)
 
     def _stand(
         self,
@@ -60,6 +60,8 @@ class Clutter:
     ) -> None:
         """Put someone or a car on a pixel of the ground."""
         metre = _metre(foot[1], camera)
+        if metre < _MIN_METRE:
+            return
         tall, wide = (_CAR_METRES if self._is_car[which] else _PERSON_METRES) * metre
         place = np.array([foot[0] - wide / 2, foot[1] - tall, foot[0] + wide / 2, foot[1]])
         height, width = region.shape

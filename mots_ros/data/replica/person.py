@@ -79,7 +79,7 @@ class PersonLooks:
     @classmethod
     def sample(cls, rng: Generator, light: Light) -> PersonLooks:
         in_the_sun = rng.choice([1.0, rng.uniform(0.3, 1.0)], p=[0.6, 0.4])
-        lit = in_the_sun * 0.75 * light.shade(np.array([0, 0.35, -0.94])) + light.skylight * 0.3
+        lit = in_the_sun * 0.85 * light.shade(np.array([0, 0.35, -0.94])) + light.skylight * 0.45
 
         def pick(colours: tuple[tuple[int, int, int], ...]) -> Colour:
             chosen = np.array(colours[rng.integers(len(colours))], float)
