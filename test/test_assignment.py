@@ -79,6 +79,12 @@ def test_hungarian_finds_the_most_pairs_and_among_those_the_smallest_sum(cost):
     assert total(cost, matches) == pytest.approx(-negative_sum)
 
 
+def test_hungarian_pays_any_price_for_one_more_pair():
+    """Two pairs would cost nothing."""
+    cost = np.array([[1, INF, INF], [0, 1, INF], [INF, 0, 1]])
+    assert hungarian(cost).pairs.tolist() == [[0, 0], [1, 1], [2, 2]]
+
+
 def test_hungarian_keeps_the_digits_beside_forbidden_pairs():
     """A row without any allowed pair must not blur the choice among the others."""
     cost = np.array([[INF, INF, INF], [0.3, 0.3 + 1e-12, INF], [0.3, 0.3 + 2e-12, INF]])
