@@ -143,9 +143,7 @@ class Canvas:
         mask = np.full((bottom - top, right - left), 255, np.uint8)
         fixed = np.clip((pixels - (left, top) - 0.5) * (1 << FRACTION_BITS), -2e6, 2e6)
         tone = int(255 * (1 - depth))
-        cv2.fillConvexPoly(
-            mask, np.rint(fixed).astype(np.int32), tone, cv2.LINE_AA, FRACTION_BITS
-        )
+        cv2.fillConvexPoly(mask, np.rint(fixed).astype(np.int32), tone, cv2.LINE_AA, FRACTION_BITS)
         across, down = int(blur) * 2 + 1, int(blur * 0.4) * 2 + 1
         mask = cv2.blur(cv2.blur(mask, (across, down)), (across, down))
         ground = self.image[top:bottom, left:right]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ PAINT = np.array(
     [
         (168, 172, 176), (148, 152, 156), (120, 124, 128), (72, 76, 82), (40, 42, 46),
         (24, 25, 28), (16, 17, 20), (26, 30, 52), (30, 48, 92), (214, 216, 216), (232, 233, 232),
-        (132, 22, 26), (92, 18, 24), (38, 56, 48), (176, 160, 128), (58, 80, 110), (190, 194, 198), (52, 54, 58),
+        (132, 22, 26),
+        (92, 18, 24), (38, 56, 48), (176, 160, 128), (58, 80, 110), (190, 194, 198), (52, 54, 58),
     ],
     np.float64,
 )  # fmt: skip
@@ -201,37 +203,37 @@ def _cabin(solid: Solid, shape: Shape, paint: Floats, rng: Generator) -> None:
         return np.array([side(u0, v0), side(u1, v0), side(u1, v1), side(u0, v1)])
 
     solid.mirrored(pane(0, 1, 0, 1), paint, 0.5, 2)
-    cuts = (0.58, 0.93) if shape.cargo else ((0.06, 0.27, 0.56, 0.92) if shape.boot < 0.5 else
-                                             (0.10, 0.48, 0.92))  # fmt: skip
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    cuts = [0.10, 0.48, 0.92]
+    if shape.cargo:
+        cuts = [0.58, 0.93]
+    elif shape.boot < 0.5:
+        cuts = [0.06, 0.27, 0.56, 0.92]
+    for a, b in itertools.pairwise(cuts):
         solid.mirrored(pane(a, b - 0.025, 0.06, 0.87), GLASS * rng.uniform(0.7, 1.5), gloss, 3)
-    for begin, end, top_begin in ((front, front_top, 1.0), (rear, rear_top, 0.0)):
-        if shape.cargo and top_begin == 0.0:
-            foot, head = side(0, 0), side(0, 1)
-            left = (-1, 1, 1)
-            solid.add(np.array([foot, foot * left, head * left, head]), paint, 0.4, 2)
-            continue
-        foot, head = side(top_begin, 0), side(top_begin, 1)
-        left = (-1, 1, 1)
+    left = (-1, 1, 1)
+    for end in (0.0, 1.0):
+        foot, head = side(end, 0), side(end, 1)
         solid.add(np.array([foot, foot * left, head * left, head]), paint, 0.5, 2)
+        if shape.cargo and end == 0.0:
+            continue
         inset_low, inset_high = foot * 0.93 + head * 0.07, foot * 0.1 + head * 0.9
         inset_low, inset_high = inset_low * (0.93, 1, 1), inset_high * (0.91, 1, 1)
         _screen(solid, inset_low, inset_high, gloss)
-    a, b = side(0, 1), side(1, 1)
-    ridge = np.array([0.6, 1, 1])
-    inner_a, inner_b = a * ridge + (0, 0.07, 0.12), b * ridge + (0, 0.07, -0.15)
-    solid.mirrored(np.array([a, b, inner_b, inner_a]), paint, 0.6, 2)
-    left = (-1, 1, 1)
-    solid.add(np.array([inner_a, inner_b, inner_b * left, inner_a * left]), paint, 0.6, 2)
-    solid.add(np.array([a, a * left, inner_a * left, inner_a]), paint, 0.5, 2)
-    solid.add(np.array([b, b * left, inner_b * left, inner_b]), paint, 0.5, 2)
+    behind, ahead = side(0, 1), side(1, 1)
+    inner_behind = behind * (CROWN, 1, 1) + (0, 0.07, 0.12)
+    inner_ahead = ahead * (CROWN, 1, 1) + (0, 0.07, -0.15)
+    solid.mirrored(np.array([behind, ahead, inner_ahead, inner_behind]), paint, 0.6, 2)
+    for outer, inner in ((behind, inner_behind), (ahead, inner_ahead)):
+        solid.add(np.array([outer, outer * left, inner * left, inner]), paint, 0.5, 2)
+    roof = np.array([inner_behind, inner_ahead, inner_ahead * left, inner_behind * left])
+    solid.add(roof, paint, 0.6, 2)
 
 
 def _screen(solid: Solid, low: Floats, high: Floats, gloss: float) -> None:
     """A bulging windscreen or rear window between its right lower and upper corners."""
     left, out = (-1, 1, 1), np.array([0, 0.02, 0.05 * np.sign(low[2])])
     rows = [low * (1 - v) + high * v for v in (0.0, 0.3, 0.65, 1.0)]
-    for k, (a, b) in enumerate(zip(rows, rows[1:], strict=False)):
+    for k, (a, b) in enumerate(itertools.pairwise(rows)):
         inner_a, inner_b = a * (0.55, 1, 1) + out, b * (0.55, 1, 1) + out
         tone = GLASS * (0.6 + 0.4 * k)
         solid.mirrored(np.array([a, inner_a, inner_b, b]), tone, gloss, 3)

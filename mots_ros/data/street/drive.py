@@ -21,9 +21,9 @@ from mots_ros.data.street.traffic import Actor, Traffic
 CLASS_NAMES = ("car", "pedestrian")
 IGNORE = 10000
 FIRST_STAMP_NS = 1_000_000_000
-SIGHT = 110.0
-SMALLEST_AREA = 25
-SMALLEST_HEIGHT = 12
+SIGHT = 90.0
+SMALLEST_AREA = 30
+SMALLEST_HEIGHT = 13
 LEAST_VISIBLE = 0.05
 FAR_LARGER_THAN_SMALL = 1500
 """Pixels of which nothing in this street is lower than SMALLEST_HEIGHT rows."""
@@ -33,7 +33,7 @@ class StreetDrive:
     """A drive through a made-up street; the same seed gives the same bytes.
 
     The instance map is exact: it holds whose paint shows. What is too small to be told (fewer
-    than 25 pixels, or lower than 12 rows) or hidden to more than 95 % is marked as 10000, ignore.
+    than 30 pixels, or lower than 13 rows) or hidden to more than 95 % is marked as 10000, ignore.
     Objects keep their value whenever they come back, and no two objects share one.
 
     size: image height and width in pixels. rate: frames per second.
@@ -56,7 +56,8 @@ class StreetDrive:
         self._ego = EgoMotion(self._scenery.layout, length, rate, ego_rng)
         self._actors = Traffic(self._scenery.layout, self._ego, traffic_rng).actors
         self._sensor = Sensor(size, sensor_rng)
-        counts = [sum(actor.value // 1000 == k for actor in self._actors) for k in (1, 2)]
+        people = sum(isinstance(actor.body, Person) for actor in self._actors)
+        counts = (people, len(self._actors) - people)
         if max(counts) > 999:
             raise ValueError(
                 f"a drive of {length} frames needs {max(counts)} objects of one class; KITTI MOTS "
@@ -94,9 +95,7 @@ class StreetDrive:
         camera = self._ego.camera(index, self._size)
         light = self._scenery.light
         canvas = self._scenery.backdrop(camera)
-        present = [
-            (actor, *actor.way.at(self._ego.times[index])) for actor in self._actors
-        ]
+        present = [(actor, *actor.way.at(self._ego.times[index])) for actor in self._actors]
         present = [some for some in present if _in_sight(some[0], some[1], camera)]
         for actor, place, heading, _, _ in present:
             canvas.columns = self._columns(place, camera)

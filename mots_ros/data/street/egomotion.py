@@ -11,7 +11,7 @@ from mots_ros.data.street.ground import Layout
 
 Generator = np.random.Generator
 
-STOP_BEFORE_JUNCTION = 8.5
+STOP_BEFORE_JUNCTION = 10.5
 """Metres from where the camera waits to the junction; the crossing lies between."""
 
 

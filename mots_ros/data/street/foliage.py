@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import Canvas
 from mots_ros.data.street.light import Light
-from mots_ros.data.street.textures import layered, to_bytes
+from mots_ros.data.street.textures import layered
 
 Generator = np.random.Generator
 
@@ -22,17 +22,15 @@ class Plant:
     tall, wide: metres.
     """
 
-    def __init__(self, pixels: Floats, tall: float, light: Light) -> None:
+    def __init__(self, pixels: NDArray[np.uint8], tall: float, light: Light) -> None:
         self.tall = tall
         self.wide = tall * pixels.shape[1] / pixels.shape[0]
         self.light = light
-        self._levels = [pixels.astype(np.float32)]
+        self._levels = [pixels]
         while min(self._levels[-1].shape[:2]) > 12:
             rows, columns = self._levels[-1].shape[:2]
-            self._levels.append(
-                cv2.resize(self._levels[-1], (columns // 2, rows // 2), None, 0, 0, cv2.INTER_AREA)
-            )
-        self._bytes = [to_bytes(level) for level in self._levels]
+            half = (columns // 2, rows // 2)
+            self._levels.append(cv2.resize(self._levels[-1], half, None, 0, 0, cv2.INTER_AREA))
 
     def paint(self, canvas: Canvas, camera: Camera, foot: Floats) -> None:
         """Stand the plant on a point [3] of the ground."""
@@ -46,9 +44,9 @@ class Plant:
         top, bottom = max(int(y - tall), 0), min(int(np.ceil(y)), height)
         if right <= left or bottom <= top:
             return
-        finest = self._bytes[0].shape[0]
-        level = int(np.clip(np.rint(np.log2(finest / tall)), 0, len(self._bytes) - 1))
-        texture = self._bytes[level]
+        finest = self._levels[0].shape[0]
+        level = int(np.clip(np.rint(np.log2(finest / tall)), 0, len(self._levels) - 1))
+        texture = self._levels[level]
         step = texture.shape[0] / tall
         inverse = np.array(
             [
@@ -125,6 +123,6 @@ def bush(light: Light, rng: Generator) -> Plant:
     """A bush of half a metre to two metres."""
     rows, columns = 96, int(rng.uniform(90, 200))
     pixels = np.zeros((rows, columns, 4), np.uint8)
-    radius = np.array([columns * 0.42, rows * 0.42])
-    _crown(pixels, np.array([columns / 2, rows * 0.52]), radius, light, rng)
+    radius = np.array([columns * 0.42, rows * 0.5])
+    _crown(pixels, np.array([columns / 2, rows * 0.6]), radius, light, rng)
     return Plant(pixels, rng.uniform(0.6, 2.0), light)

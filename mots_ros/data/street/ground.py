@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -69,7 +70,7 @@ class Ground:
         self.layout = layout
         surface = _paint_block(layout, light, rng)
         self._levels = []
-        for near, far in zip(BAND_EDGES, BAND_EDGES[1:], strict=False):
+        for near, far in itertools.pairwise(BAND_EDGES):
             # A band's texture is as coarse as the image is there: it neither shimmers nor blurs.
             depth = np.sqrt(max(near, 6.0) * min(far, 120.0))
             along = min(1.0, 1200 / depth**2 / PIXELS_PER_METRE_ALONG)
@@ -193,7 +194,7 @@ def _mark(
     if rng.random() < 0.6:
         lines = lines | ((np.abs(np.abs(x) - layout.road) < half) & ~in_junction)
     before = layout.block - layout.junction
-    lines = lines | ((x > 0) & (x < layout.road) & (np.abs(z - before + 0.6) < 0.2))
+    lines = lines | ((x > 0) & (x < layout.road) & (np.abs(z - before + 5.6) < 0.2))
     if rng.random() < 0.7:
         zebra = (np.abs(x) < layout.kerb) & ((x + 40) % 1.0 < 0.5)
         lines = lines | (zebra & (np.abs(z - before + 3.0) < 1.5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,7 +90,8 @@ class Look:
         )
 
 
-Sphere = tuple[Floats, float]
+Sphere = tuple[Any, float]
+"""Centre [3] and radius."""
 
 
 @dataclass
@@ -185,15 +187,16 @@ class Person:
         inner = pixels[:, None] + (CIRCLE * 0.6 + shift) * radii[:, None, None]
         sheets = [(patch.to_fixed(rims), tones[0]), (patch.to_fixed(inner), tones[2])]
         if tall > 45:
-            middle = (rims * 0.4 + inner * 0.6)
+            middle = rims * 0.4 + inner * 0.6
             sheets.insert(1, (patch.to_fixed(middle), tones[1]))
         elif tall < 24:
             sheets = [(sheets[0][0], tones[1])]
         ends = np.cumsum(body.counts)
         starts = ends - body.counts
         last = np.cumsum(body.pieces)
-        first = last - body.pieces
-        depths = np.add.reduceat(seen[:, 2], starts[first]) / np.add.reduceat(body.counts, first)
+        first = last - np.array(body.pieces)
+        spheres = np.add.reduceat(ends - starts, first)
+        depths = np.add.reduceat(seen[:, 2], starts[first]) / spheres
         for k in np.argsort(np.array(body.nearer) - depths):
             for rings, colours in sheets:
                 for j in range(first[k], last[k]):
@@ -229,7 +232,8 @@ class Person:
         hem = hip_y - look.coat * h * (0.3 if look.coat < 0.1 else 1.0)
         hips = pair(0.05, hip_y, 0, 0.062)
         if look.skirt:
-            body.add(look.bottom, hips, hips + pair(0.07, hip_y - look.skirt * h, 0, 0.05), nearer=0.1)
+            skirt = hips + pair(0.07, hip_y - look.skirt * h, 0, 0.05)
+            body.add(look.bottom, hips, skirt, nearer=0.1)
         else:
             body.add(look.bottom, hips, nearer=0.04)
         waist = pair(0.056, hip_y + 0.09 * h, lean / 2, 0.058)
@@ -246,7 +250,7 @@ class Person:
         knee = hip + np.array([0, -np.cos(swing), np.sin(swing)]) * 0.245 * h
         ankle = knee + np.array([0, -np.cos(low), np.sin(low)]) * 0.245 * h
         ankle[1] = max(ankle[1], 0.04 * h)
-        thigh = ((hip, 0.054 * h * g), (knee, 0.038 * h * g))
+        thigh: Sequence[Sphere] = ((hip, 0.054 * h * g), (knee, 0.038 * h * g))
         shin = ((knee, 0.037 * h * g), (ankle, (0.024 if look.bare_legs else 0.031) * h))
         heel, toe = ankle + (0, -0.018 * h, -0.012 * h), ankle + (0, -0.012 * h, 0.085 * h)
         body.add(look.shoes, ((heel, 0.026 * h), (toe, 0.017 * h)))
@@ -281,7 +285,7 @@ class Person:
         crown = centre + (0, 0.034 * h, -0.014 * h)
         hair = [(crown, 0.052 * h), (crown + (0, -0.035 * h, -0.012 * h), 0.042 * h)]
         if look.hair_long:
-            hair.append((crown + (0, -0.10 * h, -0.02 * h), 0.044 * h))
+            hair.append((crown + (0, -0.1 * h, -0.02 * h), 0.044 * h))
         body.add(look.hair, hair)
         fringe = crown + (0, 0.016 * h, 0.03 * h)
         body.add(look.hair, ((crown + (0, 0.012 * h, 0), 0.046 * h), (fringe, 0.03 * h)))
@@ -292,8 +296,11 @@ class Person:
     def _bag(self, body: _Body, shoulder_y: float, hip_y: float, lean: float) -> None:
         look, h = self.look, self.height
         if look.bag == "back":
-            spots = [(s * 0.06, y, lean / h - 0.10, 0.05)
-                     for s in (-1, 1) for y in (shoulder_y / h - 0.04, hip_y / h + 0.08)]
+            spots = [
+                (s * 0.06, y, lean / h - 0.10, 0.05)
+                for s in (-1, 1)
+                for y in (shoulder_y / h - 0.04, hip_y / h + 0.08)
+            ]
         elif look.bag == "shoulder":
             spots = [(0.15, hip_y / h + y, z, 0.03) for y in (0.05, -0.03) for z in (-0.06, 0.06)]
         elif look.bag == "hand":

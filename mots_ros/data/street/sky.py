@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mots_ros.data.street.camera import Camera, Floats
+from mots_ros.data.street.camera import Camera
 from mots_ros.data.street.light import Light
 from mots_ros.data.street.textures import layered, to_bytes
 
@@ -32,7 +32,8 @@ class Sky:
         glow = np.clip(1.25 - up * rng.uniform(0.5, 1.6), 0, 1)
         share = np.maximum(cover, glow * rng.uniform(0.4, 1.0))[..., None]
         sky = blue * (1 - share) + white * share
-        self._texture = to_bytes(_with_far_trees(sky, light, rng))
+        _add_far_trees(sky, light, rng)
+        self._texture = to_bytes(sky)
 
     def paint(self, image: NDArray[np.uint8], camera: Camera) -> None:
         """Paint the rows down to the horizon."""
@@ -42,8 +43,8 @@ class Sky:
         image[:bottom] = strip
 
 
-def _with_far_trees(sky: Floats, light: Light, rng: Generator) -> Floats:
-    """The sky with rows of ever nearer trees and roofs along its lower edge."""
+def _add_far_trees(sky: NDArray[np.float64], light: Light, rng: Generator) -> None:
+    """Paint rows of ever nearer trees and roofs along the lower edge."""
     height, width = sky.shape[:2]
     row = np.arange(height, dtype=np.float32)[::-1, None]
     shade = light.shade(np.array([0.0, 0.6, -0.8]))
@@ -51,12 +52,11 @@ def _with_far_trees(sky: Floats, light: Light, rng: Generator) -> Floats:
     for distance, tall in ((2.5 * FAR, rng.uniform(12, 30)), (FAR, rng.uniform(8, 34))):
         crest = tall * (1 + 0.7 * layered((1, width), (180, 60, 22, 8), rng))
         colour = np.array([58, 74, 44]) * rng.uniform(0.7, 1.2) + 26 * leaves[..., None]
-        colour = light.through_haze(colour * shade, distance)
+        hazy = light.through_haze(colour * shade, distance)
         trees = np.clip(crest + 5 * leaves - row, 0, 1)[..., None]
-        sky = sky * (1 - trees) + colour * trees
+        sky[:] = sky * (1 - trees) + hazy * trees
         for _ in range(rng.integers(0, 9)):
             left, span = rng.integers(0, width), rng.integers(20, 110)
             top = height - int(tall * rng.uniform(0.5, 1.4))
             wall = light.through_haze(rng.uniform(90, 190, (1, 1, 3)) * shade, distance)
             cv2.rectangle(sky, (left, top), (left + span, height), wall.ravel().tolist(), -1)
-    return sky

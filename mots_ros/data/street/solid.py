@@ -62,8 +62,13 @@ class FrozenSolid:
         counts = [len(polygon) for polygon in polygons]
         self._starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         self._ends = np.cumsum(counts)
-        self._centres = np.stack([polygon.mean(axis=0) for polygon in polygons])
-        normals = np.stack([_normal(polygon) for polygon in polygons])
+        sums = np.add.reduceat(self._vertices, self._starts)
+        self._centres = sums / np.array(counts)[:, None]
+        following = np.arange(1, len(self._vertices) + 1)
+        following[self._ends - 1] = self._starts
+        products = np.cross(self._vertices, self._vertices[following])
+        normals = np.add.reduceat(products, self._starts)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
         axis = self._centres * (0, 0, 0.8) + (0, 0.6, 0)
         inward = np.sum(normals * (self._centres - axis), axis=1) < 0
         normals[inward] *= -1
@@ -125,12 +130,6 @@ def turned(heading: float) -> NDArray[np.float64]:
     """The rotation [3, 3] of the street's axes that turns forward to the right by ``heading``."""
     c, s = np.cos(heading), np.sin(heading)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-
-
-def _normal(polygon: Floats) -> Floats:
-    following = np.roll(polygon, -1, axis=0)
-    normal = np.cross(polygon, following).sum(axis=0)
-    return normal / max(float(np.linalg.norm(normal)), 1e-9)
 
 
 def hull_shadow(corners: Floats, light: Light) -> Floats:

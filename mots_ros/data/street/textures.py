@@ -14,7 +14,7 @@ Generator = np.random.Generator
 def noise(shape: tuple[int, int], cell: float, rng: Generator) -> Floats:
     """Smooth noise [h, w] in [-1, 1] that repeats at its edges, with bumps of ``cell`` pixels."""
     height, width = shape
-    rows, columns = max(int(round(height / cell)), 2), max(int(round(width / cell)), 2)
+    rows, columns = max(round(height / cell), 2), max(round(width / cell), 2)
     grid = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
     wrapped = np.pad(grid, 2, mode="wrap")
     y = (np.arange(height, dtype=np.float32) + 0.5) * rows / height + 1.5

@@ -75,11 +75,8 @@ class Traffic:
             self._cross_road(stop)
         self._dash_across()
         self._stroll()
-        self.actors = [
-            Actor(class_id * 1000 + instance, body, way)
-            for class_id, some in ((1, self._cars), (2, self._people))
-            for instance, (body, way) in enumerate(some, start=1)
-        ]
+        self.actors = [Actor(1001 + k, car, way) for k, (car, way) in enumerate(self._cars)]
+        self.actors += [Actor(2001 + k, one, way) for k, (one, way) in enumerate(self._people)]
 
     def _still(self, x: float, z: float, heading: float) -> Way:
         return Way(np.array([0.0]), np.array([[x, z]]), heading)
@@ -87,7 +84,7 @@ class Traffic:
     def _park(self) -> None:
         """Rows of parked cars with gaps; none near a crossing."""
         layout, rng = self._layout, self._rng
-        filled = rng.uniform(0.25, 0.85, 2)
+        filled = rng.uniform(0.1, 0.65, 2)
         for side, share in zip((-1, 1), filled, strict=True):
             z = self._begin
             while z < self._end:
@@ -155,7 +152,7 @@ class Traffic:
         layout, rng = self._layout, self._rng
         crossing = (stop.block + 1) * layout.block - layout.junction - CROSSING_BEFORE_JUNCTION
         reach = layout.kerb + 1.0
-        for _ in range(int(rng.integers(4, 11))):
+        for _ in range(int(rng.integers(3, 8))):
             direction = rng.choice([-1, 1])
             speed = rng.uniform(0.9, 1.8)
             start = rng.uniform(stop.begin - 2.0, stop.end - 2.5)
@@ -172,7 +169,7 @@ class Traffic:
                 on = rng.choice([-1, 1]) * rng.uniform(10, 60)
                 points.append((-side * rng.uniform(1.05, 1.2), z + on))
                 times.append(over + abs(on) / speed)
-            self._group(np.array(times), np.array(points), rng.choice([1, 1, 2, 3]))
+            self._group(np.array(times), np.array(points), rng.choice([1, 1, 1, 2, 3]))
 
     def _dash_across(self) -> None:
         """People who cross far ahead of the moving camera."""
@@ -203,7 +200,7 @@ class Traffic:
     def _stroll(self) -> None:
         """People on the pavements: alone, in groups, standing, walking to and fro."""
         layout, rng = self._layout, self._rng
-        gap = rng.uniform(14, 50)
+        gap = rng.uniform(20, 60)
         for side in (-1, 1):
             z = self._begin - rng.uniform(0, 10)
             while z < self._end:
@@ -214,7 +211,7 @@ class Traffic:
                     for _ in range(size):
                         at = np.array([x, z]) + rng.normal(0, 0.35, 2)
                         heading = rng.uniform(0, 2 * np.pi)
-                        self._people.append((Person(rng), self._still(*at, heading)))
+                        self._people.append((Person(rng), self._still(at[0], at[1], heading)))
                     continue
                 direction, speed = rng.choice([-1, 1]), rng.uniform(0.8, 1.7)
                 times, points, here = [-6.0], [(x, z)], z - direction * 6 * speed
