@@ -1,0 +1,208 @@
+"""A recorded drive through the real node, from images to scores.
+
+Makes a drive whose objects are known, starts the tracker node as a process of its own, plays the
+drive to it, records what it publishes, and scores the recording.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+
+from mots_ros.data import kitti_mots
+from mots_ros.data.bag_files import BagWriter
+from mots_ros.data.bags import BagDrive
+from mots_ros.evaluation.report import Report, report_recording
+from mots_ros.progress import progress
+from mots_ros.resources import share
+from mots_ros.ros.play import Player, PlayError
+from mots_ros.ros.record import Recorder
+
+_MARK = ".mots_ros_demo"
+_HELD_OUT_SEED = 9001
+_LENGTH = 160
+
+_START_S = 60.0
+_FINISH_S = 20.0
+_STOP_S = 10.0
+_WATCH_S = 0.5
+_LAST_LINES = 15
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on; the message says where it stopped and why."""
+
+
+def main() -> int:
+    """Entry point of ``ros2 run mots_ros demo``."""
+    options = _parser().parse_args()
+    try:
+        report = run(options.out, options.seed, options.length, options.params)
+    except (DemoError, PlayError, ValueError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 130
+    print(f"\n{report.text()}")
+    return 0
+
+
+def run(out: Path, seed: int, length: int, params: Path) -> Report:
+    """Fill the folder ``out`` with a drive, what the node made of it, and a report.
+
+    Args:
+        params: parameter file of the node.
+
+    Raises:
+        DemoError: the node ended, or left a frame without detections or masks.
+    """
+    _make_folder(out)
+    drive, recording = out / f"street_{seed:04d}", out / "tracked"
+    print(f"1. Make a drive of {length} images: {drive}", flush=True)
+    _generate(drive, seed, length)
+
+    print(
+        f"2. Play it to the tracker node, and record what that publishes: {recording}", flush=True
+    )
+    _keep_to_itself()
+    with rclpy.init(), _Tracker(params, out / "tracker_node.log") as tracker:
+        seconds = _play_and_record(drive, recording, tracker)
+    print(f"   {length / seconds:.1f} images a second, one after the other")
+
+    print(f"3. Score the recording: {out / 'report'}", flush=True)
+    truth = kitti_mots.read(out / "instances_txt" / f"{drive.name}.txt")
+    report = report_recording(out / "report", BagDrive(drive), recording, truth)
+    if report.unanswered:
+        raise DemoError(f"{recording}: detections or masks are missing\n{report.text()}")
+    return report
+
+
+class _Tracker:
+    """The tracker node in a process of its own while the ``with`` statement runs."""
+
+    def __init__(self, params: Path, log: Path) -> None:
+        self._params = params
+        self._log = log
+
+    def __enter__(self) -> _Tracker:
+        command = [sys.executable, "-m", "mots_ros.ros.tracker_node"]
+        command += ["--ros-args", "--params-file", str(self._params)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def check(self) -> None:
+        """Raise DemoError, with its last words, when the node has ended."""
+        status = self._process.poll()
+        if status is not None:
+            lines = self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+            raise DemoError(
+                f"the tracker node ended with status {status}; the end of {self._log}:\n"
+                + "\n".join(lines)
+            )
+
+
+def _play_and_record(drive: Path, recording: Path, tracker: _Tracker) -> float:
+    """Returns how many seconds the images took."""
+    executor = SingleThreadedExecutor()
+    player = Player(drive)
+    with BagWriter(recording) as bag:
+        recorder = Recorder(bag)
+        recorder.create_timer(_WATCH_S, tracker.check)
+        executor.add_node(player)
+        executor.add_node(recorder)
+        _spin(executor, _START_S, lambda: recorder.ready, "the tracker node did not start")
+        start = time.monotonic()
+        for _ in progress(player.play_in_lockstep(), player.length, "images"):
+            pass
+        seconds = time.monotonic() - start
+        _spin(
+            executor,
+            _FINISH_S,
+            lambda: recorder.has(player.length),
+            f"not all of {player.length} detections and masks were published",
+        )
+    return seconds
+
+
+def _spin(executor: Executor, patience_s: float, done: Callable[[], bool], failure: str) -> None:
+    deadline = time.monotonic() + patience_s
+    while not done():
+        if time.monotonic() > deadline:
+            raise DemoError(f"{failure} within {patience_s:.0f} s")
+        executor.spin_once(timeout_sec=_WATCH_S)
+
+
+def _generate(drive: Path, seed: int, length: int) -> None:
+    command = [sys.executable, "-m", "mots_ros.commands.generate", str(drive)]
+    status = subprocess.run([*command, "--seed", str(seed), "--length", str(length)]).returncode
+    if status != 0:
+        raise DemoError(f"the drive could not be made, status {status}")
+
+
+def _keep_to_itself() -> None:
+    """Meet no other ROS system, and give images the room that they need between processes."""
+    theirs = os.environ.get("ROS_DOMAIN_ID", "0")
+    domain = next(str(number) for number in (1 + os.getpid() % 100, 101) if str(number) != theirs)
+    os.environ["ROS_DOMAIN_ID"] = domain
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    library = "FASTRTPS" if os.environ.get("ROS_DISTRO") == "jazzy" else "FASTDDS"
+    profile = str(share("config") / "fast_dds.xml")
+    os.environ.setdefault(f"{library}_DEFAULT_PROFILES_FILE", profile)
+
+
+def _make_folder(out: Path) -> None:
+    """An empty folder; one that an earlier demo made is replaced, nothing else is."""
+    if (out / _MARK).is_file():
+        shutil.rmtree(out)
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DemoError(f"{out} exists and was not made by the demo; name another with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _MARK).touch()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        help="folder to fill; one from an earlier demo is replaced (default: demo)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=_HELD_OUT_SEED, help=f"of the drive (default {_HELD_OUT_SEED})"
+    )
+    parser.add_argument(
+        "--length", type=int, default=_LENGTH, help=f"of the drive, in images (default {_LENGTH})"
+    )
+    parser.add_argument(
+        "--params",
+        type=Path,
+        default=share("config") / "tracker.yaml",
+        help="parameter file of the node (default: the package's)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
