@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import setuptools
 
+from mots_ros.config import parameters
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 # Imports whose name is not the one in package.xml or requirements/.
@@ -109,6 +111,16 @@ def test_system_packages_are_what_rosdep_brings(manifest: ElementTree.Element) -
     packages = {f"python3-{named.get(name, name)}" for name, _ in pinned("system")}
     from_rosdep = {entry.text for entry in manifest.findall("exec_depend")}
     assert {name for name in from_rosdep if name.startswith("python3-")} <= packages
+
+
+def test_readme_lists_every_parameter_and_program(installation: dict[str, Any]) -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    for name, entry in parameters().items():
+        mark = " *" if entry.metadata["restart"] else ""
+        assert f"| `{name}`{mark} | `{entry.default}` |" in readme
+    for script in installation["entry_points"]["console_scripts"]:
+        program, module = re.fullmatch(r"(\w+) = ([\w.]+):main", script).groups()
+        assert f"| `{program}` | `{module}` |" in readme
 
 
 def pinned(name: str) -> Iterator[tuple[str, str]]:
