@@ -32,8 +32,8 @@ def parameter(
 ) -> Any:
     """A dataclass field with what a user must know of it.
 
-    ``low`` and ``high`` are inclusive; whole numbers lie ``step`` apart from ``low`` on. ``restart``
-    marks what cannot change while a node runs.
+    ``low`` and ``high`` are inclusive; whole numbers lie ``step`` apart from ``low`` on.
+    ``restart`` marks what cannot change while a node runs.
     """
     about = {
         "description": description,
@@ -253,7 +253,7 @@ def _checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise ConfigError(f"'{name}' must be {kind.__name__}, not {value!r}")
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"'{name}' must be finite, not {value}")
     low, high, step, choices = (entry.metadata[key] for key in ("low", "high", "step", "choices"))
     if (low is not None and value < low) or (high is not None and value > high):

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import parity
 
 from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
 from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
+from shared import parity
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,9 @@ class DeformableConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        plain = nn.Conv2d(in_channels, out_channels, 3)
-        self.weight, self.bias = plain.weight, plain.bias
+        plain = nn.Conv2d(in_channels, out_channels, 3, bias=False)
+        self.weight = plain.weight
+        self.bias = nn.Parameter(torch.zeros(out_channels))
         self.conv_offset_mask = nn.Conv2d(in_channels, 27, 3, padding=1)
         # Starts as an ordinary convolution at half strength.
         nn.init.zeros_(self.conv_offset_mask.weight)

@@ -1,4 +1,4 @@
-"""The SearchTrack network: DLA, its neck, and a head for each map (paper, section 3 and figure 1)."""
+"""The SearchTrack network: DLA, its neck, a head for each map (paper, section 3, figure 1)."""
 
 from __future__ import annotations
 
@@ -56,8 +56,10 @@ LIGHT = NetworkSpec(
 class HeadMaps:
     """The dense heads on the stride-4 map, for a batch.
 
-    heat: logits [B, classes, H, W]. size: width and height in map pixels [B, 2, H, W]. offset: from
-    the pixel's corner to the centre [B, 2, H, W], or None. search: [B, 16, H, W]. mask: [B, 8, H, W].
+    heat: logits [B, classes, H, W].
+    size: width and height in map pixels [B, 2, H, W].
+    offset: from the pixel's corner to the centre [B, 2, H, W], or None.
+    search: [B, 16, H, W]. mask: [B, 8, H, W].
     """
 
     heat: Tensor

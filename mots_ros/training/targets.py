@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.types import FloatArray, IntArray, LabelImage
@@ -83,7 +85,7 @@ def map_coverage(masks: np.ndarray) -> FloatArray:
     return cells.mean(axis=(2, 4), dtype=np.float32)
 
 
-def gaussian_radius(size: FloatArray) -> int:
+def gaussian_radius(size: NDArray[Any]) -> int:
     """How far (in map pixels) a box of this width and height may shift both ways and still
     overlap the true one with an IoU of 0.7."""
     width, height = float(size[0]), float(size[1])
@@ -93,7 +95,7 @@ def gaussian_radius(size: FloatArray) -> int:
     return int(max(0.0, half - np.sqrt(half * half - (width * height - area_left))))
 
 
-def draw_gaussian(heat: FloatArray, pixel: np.ndarray, radius: int) -> None:
+def draw_gaussian(heat: FloatArray, pixel: NDArray[Any], radius: int) -> None:
     """Raise ``heat`` [h, w] to a Gaussian with its peak of 1 at ``pixel`` (x, y); sigma is a sixth
     of the window."""
     x, y = int(pixel[0]), int(pixel[1])
