@@ -57,7 +57,9 @@ def describe(entry: dataclasses.Field[Any]) -> ParameterDescriptor:
             descriptor.floating_point_range = [limits]
         else:
             descriptor.integer_range = [
-                IntegerRange(from_value=int(about["low"]), to_value=int(about["high"]))
+                IntegerRange(
+                    from_value=int(about["low"]), to_value=int(about["high"]), step=about["step"]
+                )
             ]
     return descriptor
 
