@@ -13,7 +13,17 @@ from mots_ros.data.street.textures import layered
 
 Generator = np.random.Generator
 
-GREEN = np.array([(62, 82, 34), (78, 92, 40), (50, 70, 38), (104, 100, 44), (116, 92, 44)])
+GREEN = np.array(
+    [
+        (62, 82, 38),
+        (74, 88, 44),
+        (52, 70, 40),
+        (66, 80, 50),
+        (84, 92, 44),
+        (98, 94, 52),
+        (108, 90, 54),
+    ]
+)
 
 
 class Plant:

@@ -67,7 +67,8 @@ class Look:
         warm = rng.random() < 0.4
 
         def one_of(colours: Floats) -> Floats:
-            mixed = colours[rng.integers(len(colours))] * rng.uniform(0.7, 1.2)
+            mixed = colours[rng.integers(len(colours))] * rng.uniform(0.7, 1.15)
+            mixed += (mixed.mean() - mixed) * rng.uniform(0, 0.5)
             return np.clip(mixed + rng.normal(0, 8, 3), 8, 240)
 
         skirt = rng.uniform(0.14, 0.34) if woman and rng.random() < 0.25 else 0.0
@@ -181,16 +182,16 @@ class Person:
         if patch is None:
             return
         tall = float(np.ptp(rims[..., 1]))
-        tones = _tones(np.stack(body.colours), camera, light, float(seen[:, 2].mean()))
+        own, far = np.stack(body.colours), float(seen[:, 2].mean())
         towards = camera.rotation @ light.sun
         shift = np.array([np.clip(towards[0], -0.8, 0.8), -0.25]) * 0.36
         inner = pixels[:, None] + (CIRCLE * 0.6 + shift) * radii[:, None, None]
-        sheets = [(patch.to_fixed(rims), tones[0]), (patch.to_fixed(inner), tones[2])]
-        if tall > 45:
-            middle = rims * 0.4 + inner * 0.6
-            sheets.insert(1, (patch.to_fixed(middle), tones[1]))
-        elif tall < 24:
-            sheets = [(sheets[0][0], tones[1])]
+        count = next(n for size, n in ((90, 4), (50, 3), (28, 2), (0, 1)) if tall >= size)
+        sheets = []
+        for share in np.linspace(0, 1, count):
+            rings = patch.to_fixed(rims + (inner - rims) * share)
+            lit = share if count > 1 else 0.6
+            sheets.append((rings, _tones(own, lit, camera, light, far)))
         ends = np.cumsum(body.counts)
         starts = ends - body.counts
         last = np.cumsum(body.pieces)
@@ -310,16 +311,13 @@ class Person:
         body.add(look.bag_colour, [(np.array([x, y, z]) * h, r * h) for x, y, z, r in spots])
 
 
-def _tones(colours: Floats, camera: Camera, light: Light, depth: float) -> list[list[Floats]]:
-    """The colours [P, 3] at the rim, between and in the middle of what is round."""
+def _tones(colours: Floats, share: float, camera: Camera, light: Light, depth: float) -> Floats:
+    """The colours [P, 3] of what is round, from its rim (share 0) to its middle (share 1)."""
     towards = camera.rotation @ light.sun
     lit = np.clip(0.5 - 0.6 * towards[2], 0.1, 1.0)
-    ambient = light.skylight * 0.84 + light.sunlight * 0.2 * (0.4 + lit)
-    direct = light.sunlight * 0.7 * lit + light.skylight * 0.14
-    return [
-        list(light.through_haze(colours * (ambient + share * direct), depth))
-        for share in (0.0, 0.5, 1.0)
-    ]
+    ambient = light.skylight * 0.9 + light.sunlight * (0.12 + 0.2 * lit)
+    direct = light.sunlight * 0.55 * lit + light.skylight * 0.12
+    return light.through_haze(colours * (ambient + share * direct), depth)
 
 
 def _fill_hull(pixels: NDArray[np.uint8], rings: NDArray[np.int32], colour: Floats) -> None:

@@ -58,5 +58,7 @@ def _add_far_trees(sky: NDArray[np.float64], light: Light, rng: Generator) -> No
         for _ in range(rng.integers(0, 9)):
             left, span = rng.integers(0, width), rng.integers(20, 110)
             top = height - int(tall * rng.uniform(0.5, 1.4))
-            wall = light.through_haze(rng.uniform(90, 190, (1, 1, 3)) * shade, distance)
+            wall = light.through_haze(
+                rng.uniform(90, 190) * rng.normal(1, 0.06, (1, 1, 3)) * shade, distance
+            )
             cv2.rectangle(sky, (left, top), (left + span, height), wall.ravel().tolist(), -1)

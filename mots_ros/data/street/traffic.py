@@ -84,7 +84,7 @@ class Traffic:
     def _park(self) -> None:
         """Rows of parked cars with gaps; none near a crossing."""
         layout, rng = self._layout, self._rng
-        filled = rng.uniform(0.1, 0.65, 2)
+        filled = rng.uniform(0.15, 0.7, 2)
         for side, share in zip((-1, 1), filled, strict=True):
             z = self._begin
             while z < self._end:
@@ -206,7 +206,7 @@ class Traffic:
             while z < self._end:
                 z += rng.exponential(gap) + 0.6
                 x = side * rng.uniform(layout.kerb + 1.0, layout.wall - 0.7)
-                size = int(rng.choice([1, 2, 3, 4], p=(0.6, 0.25, 0.1, 0.05)))
+                size = int(rng.choice([1, 2, 3], p=(0.68, 0.24, 0.08)))
                 if rng.random() < 0.15:
                     for _ in range(size):
                         at = np.array([x, z]) + rng.normal(0, 0.35, 2)
