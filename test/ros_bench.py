@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -26,7 +27,7 @@ SIZE = (24, 40)
 class StubPipeline:
     """Finds one pedestrian, track 7, in the left half of every frame.
 
-    A frame whose pixels are all 13 fails, as a bug would make it.
+    A frame whose pixels are all 13 fails, as a bug would make it. Holding ``gate`` holds it up.
     """
 
     def __init__(self, config: Config) -> None:
@@ -35,11 +36,13 @@ class StubPipeline:
         )
         self.tracker = SimpleNamespace(config=config.tracker)
         self.frames: list[Frame] = []
+        self.gate = threading.Lock()
 
     def step(self, frame: Frame) -> TrackedFrame:
         if (frame.image == 13).all():
             raise RuntimeError("unlucky frame")
-        self.frames.append(frame)
+        with self.gate:
+            self.frames.append(frame)
         height, width = frame.size
         label_image = np.zeros(frame.size, np.uint16)
         label_image[:, : width // 2] = 7

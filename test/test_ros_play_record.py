@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.node import Node
+from sensor_msgs.msg import Image
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
 from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
-from mots_ros.ros.play import Player
+from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
 from mots_ros.ros.tracker_node import TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline
@@ -64,3 +66,14 @@ def test_lockstep_through_the_tracker_answers_every_frame(
     assert tracked.unpaired == ()
     assert tracked.class_names == ("car", "pedestrian")
     assert all(frame.ids.tolist() == [7] for frame in tracked)
+
+
+def test_lockstep_ends_when_nobody_answers(
+    ros: Ros, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ros()
+    monkeypatch.setattr("mots_ros.ros.play._PATIENCE_S", 0.2)
+    player, listener = Player(drive), Node("listener")
+    listener.create_subscription(Image, "image", lambda _: None, 1)
+    with Bench(player, listener), pytest.raises(PlayError, match="mots_tracker/detections"):
+        list(player.play_in_lockstep())

@@ -69,6 +69,10 @@ class World(Bench):
         self.neighbour.images.publish(message)
         self.until(lambda: len(self.neighbour.masks) == len(self.neighbour.detections) == count + 1)
 
+    def health(self, key: str) -> str | None:
+        """A value of the newest diagnostics."""
+        return self.neighbour.values().get(key)
+
     def set(self, name: str, value: Any) -> tuple[bool, str]:
         result = self.tracker.set_parameters([Parameter(name, value=value)])[0]
         return result.successful, result.reason
@@ -161,7 +165,7 @@ def test_a_bad_message_is_counted_and_survived(
     spoil(message)
     with World() as world:
         world.neighbour.images.publish(message)
-        world.until(lambda: world.neighbour.values().get(reason) == "1")
+        world.until(lambda: world.health(reason) == "1")
         assert world.neighbour.values()["bad"] == "1"
         assert "/image" in world.neighbour.values()["last_error"]
         assert text in world.neighbour.values()["last_error"]
@@ -173,16 +177,28 @@ def test_a_failing_frame_is_counted_and_survived(ros: Ros) -> None:
     ros()
     with World() as world:
         world.neighbour.images.publish(image_message(1, value=13))
-        world.until(lambda: world.neighbour.values().get("failed") == "1")
+        world.until(lambda: world.health("failed") == "1")
         assert world.neighbour.values()["last_error"] == "RuntimeError: unlucky frame"
         world.track(image_message(2))
+
+
+def test_a_slow_pipeline_drops_old_frames_and_takes_the_newest(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        with world.pipeline.gate:
+            for stamp in (1, 2, 3):
+                world.neighbour.images.publish(image_message(stamp))
+                world.until(lambda count=str(stamp): world.health("received") == count)
+        world.until(lambda: len(world.neighbour.masks) == 2)
+        assert [frame.stamp_ns for frame in world.pipeline.frames] == [1, 3]
+        assert world.health("dropped") == "1"
 
 
 def test_diagnostics_tell_rate_latency_tracks_and_device(ros: Ros) -> None:
     ros()
     with World() as world:
         world.track(image_message(1))
-        world.until(lambda: world.neighbour.values().get("processed") == "1")
+        world.until(lambda: world.health("processed") == "1")
         values = world.neighbour.values()
         status = world.neighbour.statuses[-1]
     assert status.name == "/mots_tracker"
