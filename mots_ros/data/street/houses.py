@@ -17,10 +17,11 @@ from mots_ros.data.street.textures import to_bytes
 
 Generator = np.random.Generator
 
+NOWHERE = np.zeros(3)
 UP = np.array([0.0, 1.0, 0.0])
 DISTANCES = (8.0, 14.0, 24.0, 42.0, 75.0, 130.0)
 """Metres for which a facade is kept ready, filtered as finely as the image is there."""
-SIGHT = 230.0
+SIGHT = 190.0
 CORNER = 14.0
 FOCAL = 721.0
 
@@ -92,7 +93,8 @@ class Houses:
             if index not in self._blocks:
                 self._blocks[index] = self._build(index)
             for wall in self._blocks[index]:
-                _paint_wall(wall, canvas, camera)
+                if wall.origin[2] + wall.length > z:
+                    _paint_wall(wall, canvas, camera)
 
     def _build(self, index: int) -> list[_Wall]:
         """The walls of one block, the farthest first."""
@@ -131,10 +133,8 @@ def _paint_wall(wall: _Wall, canvas: Canvas, camera: Camera) -> None:
     """Warp the wall's texture into the image."""
     height, width = camera.size
     surface = wall.surface
-    reach = wall.along * wall.length
-    top = UP * surface.height
-    corners = np.stack([wall.origin, wall.origin + reach, wall.origin + reach + top,
-                        wall.origin + top])  # fmt: skip
+    reach, top = wall.along * wall.length, UP * surface.height
+    corners = wall.origin + np.stack([NOWHERE, reach, reach + top, top])
     seen = clip_near(camera.to_camera(corners), 2 * NEAR)
     if len(seen) < 3:
         return
@@ -142,14 +142,11 @@ def _paint_wall(wall: _Wall, canvas: Canvas, camera: Camera) -> None:
     low, high = np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0)) + 1
     left, upper = int(max(low[0], 0)), int(max(low[1], 0))
     right, lower = int(min(high[0], width)), int(min(high[1], height))
-    if right - left < 1 or lower - upper < 1:
+    if right - left < 2 or lower - upper < 2:
         return
-    visible = outline[:, 0].clip(0, width)
-    depth = seen[:, 2]
-    nearest = max(float(depth.min()), 4.0)
-    if visible.max() < width * 0.98 and visible.min() > width * 0.02:
-        nearest = float(0.65 * depth.min() + 0.35 * depth.max())
-    texture = surface.at(max(nearest, 6.0))
+    # What reaches out of the image is seen from its edge on, nearer than that nobody sees it.
+    begin = max(float(seen[:, 2].min()), abs(float(seen[0, 0])) * camera.focal / width * 2)
+    texture = surface.at(0.65 * begin + 0.35 * max(begin, float(seen[:, 2].max())))
     rows, columns = texture.shape[:2]
     to_pixels = camera.plane_homography(wall.origin + top, wall.along, -UP)
     texels = np.array(

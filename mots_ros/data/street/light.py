@@ -74,8 +74,8 @@ class Sensor:
 
     def __init__(self, size: tuple[int, int], rng: Generator) -> None:
         height, width = size
-        exposure = np.exp(rng.normal(0.12, 0.2))
-        gamma = rng.uniform(0.85, 1.2)
+        exposure = np.exp(np.clip(rng.normal(0.05, 0.15), -0.25, 0.3))
+        gamma = rng.uniform(0.95, 1.25)
         contrast = rng.uniform(1.0, 1.6)
         cast = rng.normal(1.0, 0.015, 3)
         level = np.arange(256) / 255

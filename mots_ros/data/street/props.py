@@ -14,7 +14,7 @@ from mots_ros.data.street.light import Light
 
 Generator = np.random.Generator
 
-SIGHT = 100.0
+SIGHT = 85.0
 SMALLEST = 0.5
 """Faces smaller than this many pixels are left out."""
 BOARDS = np.array([(30, 80, 170), (200, 36, 40), (235, 235, 230), (240, 200, 40), (40, 110, 70)])

@@ -103,14 +103,25 @@ class Traffic:
         layout, rng, ego = self._layout, self._rng, self._ego
         interval = rng.uniform(2.0, 7.0)
         meet = rng.uniform(-1, 3)
+        waiting = {stop.block: 0 for stop in ego.stops}
         while meet < self._duration + 12:
             speed = rng.uniform(6, 12)
             z = float(np.interp(meet, ego.times, ego.z))
             x = -layout.road / 2 + rng.normal(0, 0.2)
-            span = 14.0
-            points = np.array([[x, z + speed * span], [x, z - speed * span]])
-            times = np.array([meet - span, meet + span])
-            self._cars.append((Car(rng), Way(times, points, np.pi)))
+            times, places = [meet - 14.0], [z + 14 * speed]
+            for stop in reversed(ego.stops):
+                # It waits on the other side of the junction, behind those who came before it.
+                line = (stop.block + 1) * layout.block + 3 + 7.5 * waiting[stop.block]
+                arrival = times[-1] + (places[-1] - line) / speed
+                if times[-1] < arrival - 1 and stop.begin - 3 < arrival < stop.end:
+                    waiting[stop.block] += 1
+                    leave = stop.end + rng.uniform(0.3, 0.8) + 1.2 * waiting[stop.block]
+                    times += [arrival - 1, arrival + 1, leave, leave + 2]
+                    places += [line + speed, line, line, line - speed]
+            times.append(times[-1] + 28)
+            places.append(places[-1] - 28 * speed)
+            points = np.stack([np.full(len(times), x), places], axis=1)
+            self._cars.append((Car(rng), Way(np.array(times), points, np.pi)))
             meet += interval * rng.uniform(0.5, 1.8) + 1.0
 
     def _ahead(self) -> None:
