@@ -98,8 +98,9 @@ class SearchTrackNet(nn.Module):
         self.sch_weight = head(parameter_count(SEARCH_CHANNELS))
         self.seg = head(MASK_CHANNELS)
         self.conv_weight = head(parameter_count(MASK_CHANNELS))
-        # Nearly every pixel is background: start the heat map at 10 % (CenterNet).
+        # Nearly every pixel is background: heat map and search responses start at 10 %.
         nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
+        nn.init.constant_(self.sch_weight[2].bias[-1:], -2.19)  # type: ignore[index]
 
     def features(self, image: Tensor) -> Tensor:
         """Normalised RGB [B, 3, H, W] -> shared features [B, C, H/4, W/4]."""
