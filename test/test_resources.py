@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 def test_a_checkout_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path, monkeypatch)
-    assert share("models") == CHECKOUT / "models"
+    assert share("config") == CHECKOUT / "config"
 
 
 def test_an_installation_is_found_in_the_order_of_the_overlays(
@@ -20,8 +20,8 @@ def test_an_installation_is_found_in_the_order_of_the_overlays(
 ) -> None:
     monkeypatch.setattr(resources, "CHECKOUT", tmp_path / "lib")
     first, second = installed(tmp_path, monkeypatch)
-    assert share("models") == first / "share/mots_ros/models"
-    assert share("config") == second / "share/mots_ros/config"
+    assert share("config") == first / "share/mots_ros/config"
+    assert share("rviz") == second / "share/mots_ros/rviz"
 
 
 def test_a_missing_folder_says_what_was_looked_for_and_where(
@@ -35,10 +35,10 @@ def test_a_missing_folder_says_what_was_looked_for_and_where(
 
 
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Two prefixes that ROS 2 searches; both have models, the second alone has config."""
+    """Two prefixes that ROS 2 searches; both have config, the second alone has rviz."""
     first, second = tmp_path / "overlay", tmp_path / "underlay"
-    (first / "share/mots_ros/models").mkdir(parents=True)
-    (second / "share/mots_ros/models").mkdir(parents=True)
-    (second / "share/mots_ros/config").mkdir()
+    (first / "share/mots_ros/config").mkdir(parents=True)
+    (second / "share/mots_ros/config").mkdir(parents=True)
+    (second / "share/mots_ros/rviz").mkdir()
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{first}:{second}")
     return first, second
