@@ -22,6 +22,7 @@ from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
 from mots_ros.ros.convert import stamp_ns
 from mots_ros.ros.interface import QUEUE, TRACKER
+from mots_ros.ros.interrupts import until_interrupted
 
 _SPIN_S = 0.05
 _QUIET_S = 5.0
@@ -131,24 +132,24 @@ class Player(Node):
 def main() -> int:
     """Play a bag once or for ever."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
-    with rclpy.init():
-        try:
+    try:
+        with rclpy.init(), until_interrupted():
             player = Player(arguments.bag, arguments.topic)
             executor = SingleThreadedExecutor()
             executor.add_node(player)
             while True:
-                stamps = (
-                    player.play_in_lockstep() if arguments.lockstep else player.play(arguments.rate)
-                )
+                if arguments.lockstep:
+                    stamps = player.play_in_lockstep()
+                else:
+                    stamps = player.play(arguments.rate)
                 for _ in progress(stamps, player.length, arguments.bag.name):
                     pass
                 if not arguments.loop:
-                    return 0
-        except (DriveError, PlayError) as error:
-            print(f"play: {error}", file=sys.stderr)
-            return 1
-        except (KeyboardInterrupt, ExternalShutdownException):
-            return 0
+                    break
+    except (DriveError, PlayError) as error:
+        print(f"play: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _camera_info_beside(image_topic: str) -> str:

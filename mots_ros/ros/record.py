@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
@@ -21,6 +21,7 @@ from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.drives import DriveError
 from mots_ros.data.message_types import UnknownTypeError, define
 from mots_ros.ros.interface import LATCHED, TRACKER
+from mots_ros.ros.interrupts import until_interrupted
 
 RESULTS = (f"{TRACKER}/detections", f"{TRACKER}/masks", f"{TRACKER}/label_info")
 """What the tracker says of a drive, without pictures."""
@@ -93,26 +94,24 @@ class Recorder(Node):
 def main() -> int:
     """Record until told to stop, or until there is enough."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
-    with rclpy.init():
-        try:
-            with BagWriter(arguments.bag) as bag:
-                _record(Recorder(bag, arguments.topics or RESULTS), arguments.messages)
-        except (DriveError, UnknownTypeError) as error:
-            print(f"record: {error}", file=sys.stderr)
-            return 1
+    try:
+        with rclpy.init(), BagWriter(arguments.bag) as bag:
+            recorder = Recorder(bag, arguments.topics or RESULTS)
+            _record(recorder, arguments.messages)
+    except (DriveError, UnknownTypeError) as error:
+        print(f"record: {error}", file=sys.stderr)
+        return 1
+    for topic, count in recorder.counts.items():
+        print(f"{topic}: {count} messages")
     return 0
 
 
 def _record(recorder: Recorder, messages: int | None) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
-    try:
+    with until_interrupted():
         while messages is None or not recorder.has(messages):
             executor.spin_once()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    for topic, count in recorder.counts.items():
-        print(f"{topic}: {count} messages")
 
 
 def _is_latched(publishers: Sequence[TopicEndpointInfo]) -> bool:

@@ -12,7 +12,6 @@ from itertools import pairwise
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
@@ -29,6 +28,7 @@ from mots_ros.ros.camera_subscription import CameraSubscription
 from mots_ros.ros.diagnostics import Health
 from mots_ros.ros.image_converter import image_converter
 from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER
+from mots_ros.ros.interrupts import until_interrupted
 from mots_ros.ros.mailbox import Mailbox
 
 _QUIET_S = 5.0
@@ -164,9 +164,8 @@ def main() -> int:
             get_logger(TRACKER).fatal(f"{error}{_origin(error)}")
             return 1
         try:
-            rclpy.spin(node)
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
+            with until_interrupted():
+                rclpy.spin(node)
         finally:
             node.destroy_node()
     return 0
