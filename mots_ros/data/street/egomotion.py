@@ -50,7 +50,7 @@ class EgoMotion:
         line = layout.block - layout.junction - STOP_BEFORE_JUNCTION
         z, block, step = line - ahead, 0, 1 / rate
         speed = 0.0 if ahead < 5 else min(cruise, np.sqrt(2 * 2.2 * ahead))
-        stops_here, wait = bool(rng.random() < 0.85), rng.uniform(4.0, 9.0)
+        stops_here, wait = bool(rng.random() < 0.7), rng.uniform(4.0, 9.0)
         places, speeds, stood_since = [], [], None
         for k in range(len(self.times)):
             places.append(z)
@@ -67,7 +67,7 @@ class EgoMotion:
                         stops_here, stood_since = False, None
             if left < -layout.junction - STOP_BEFORE_JUNCTION:
                 block += 1
-                stops_here, wait = bool(rng.random() < 0.75), rng.uniform(4.0, 9.0)
+                stops_here, wait = bool(rng.random() < 0.6), rng.uniform(4.0, 9.0)
                 cruise = rng.uniform(4.0, 9.5)
             speed += float(np.clip(wanted - speed, -4.0 * step, 1.8 * step))
             speed = max(speed, 0.0)

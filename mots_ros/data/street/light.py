@@ -41,7 +41,7 @@ class Light:
         )
         warmth = rng.uniform(0, 0.12)
         sunlight = np.array([1.0 + warmth, 1.0, 1.0 - warmth]) * (1.25 * (1 - 0.85 * overcast))
-        skylight = np.array([0.96, 1.0, 1.05]) * (0.34 + 0.5 * overcast)
+        skylight = np.array([0.96, 1.0, 1.05]) * (0.42 + 0.44 * overcast)
         haze = np.array([205, 218, 232]) - 40 * overcast * rng.uniform(0, 1)
         return cls(sun, sunlight, skylight, haze, rng.uniform(180, 700), overcast)
 
@@ -75,8 +75,8 @@ class Sensor:
     def __init__(self, size: tuple[int, int], rng: Generator) -> None:
         height, width = size
         exposure = np.exp(np.clip(rng.normal(0.05, 0.15), -0.25, 0.3))
-        gamma = rng.uniform(0.95, 1.25)
-        contrast = rng.uniform(1.0, 1.6)
+        gamma = rng.uniform(0.9, 1.15)
+        contrast = rng.uniform(1.0, 1.45)
         cast = rng.normal(1.0, 0.015, 3)
         level = np.arange(256) / 255
         curves = (level[:, None] * exposure * cast) ** gamma
