@@ -133,7 +133,7 @@ class StreetDrive:
 
 def _in_sight(actor: Actor, place: Floats, camera: Camera) -> bool:
     across, _, depth = camera.to_camera(place)
-    return 1.0 < depth < SIGHT and abs(across) < 0.9 * depth + 2.5
+    return -2.5 < depth < SIGHT and abs(across) < 0.9 * max(depth, 0) + 5
 
 
 def _annotate(canvas: Canvas) -> NDArray[np.uint16]:

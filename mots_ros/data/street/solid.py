@@ -89,8 +89,10 @@ class FrozenSolid:
         """Paint it standing at ``place`` [3], turned to the right by ``heading`` radians."""
         turn = turned(heading)
         points = camera.to_camera(self._vertices @ turn.T + place)
-        if points[:, 2].min() < 2 * NEAR:
+        if points[:, 2].max() < 2 * NEAR:
             return
+        # Corners behind the camera are moved to NEAR by `to_image`, which keeps edges along the
+        # street, such as those of a car that is being passed, on their lines.
         pixels = camera.to_image(points)
         patch = canvas.patch(pixels)
         if patch is None:
