@@ -15,13 +15,26 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from mots_ros.config import Config
+from mots_ros.config import Config, DetectorConfig
 from mots_ros.core.types import Detections, Frame, TrackedFrame
 
 # Domains above 101 would use ports that Linux hands out to anybody.
 DOMAIN = 1 + os.getpid() % 101
 
 SIZE = (24, 40)
+
+
+class StubDetector:
+    """What the node asks of a detector beside the pipeline."""
+
+    class_names = ("car", "pedestrian")
+    device = "cpu"
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self.config = config
+
+    def __call__(self, frame: Frame) -> None:
+        """Nothing needs warming up."""
 
 
 class StubPipeline:
@@ -31,9 +44,7 @@ class StubPipeline:
     """
 
     def __init__(self, config: Config) -> None:
-        self.detector = SimpleNamespace(
-            class_names=("car", "pedestrian"), device="cpu", config=config.detector
-        )
+        self.detector = StubDetector(config.detector)
         self.tracker = SimpleNamespace(config=config.tracker)
         self.frames: list[Frame] = []
         self.gate = threading.Lock()

@@ -29,7 +29,7 @@ from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
 
 _MARK = ".mots_ros_demo"
-_HELD_OUT_SEED = 9001
+_HELD_OUT_SEED = 7
 _LENGTH = 160
 
 _START_S = 60.0

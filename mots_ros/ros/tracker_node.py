@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -52,6 +53,7 @@ class TrackerNode(Node):
         self._config = parameters.declare(self)
         self._pipeline = build(self._config)
         self._class_names = self._pipeline.detector.class_names
+        self._warm_up()
         self._to_rgb = image_converter(self.get_logger())
         self._health = Health(self._pipeline.detector.device)
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
@@ -82,6 +84,14 @@ class TrackerNode(Node):
         self._mailbox.close()
         self._worker.join()
         super().destroy_node()
+
+    def _warm_up(self) -> None:
+        """Send a black image through the network: its first pass takes several times as long as
+        any later one, and a camera would not wait.
+        """
+        width = self._config.detector.input_width
+        height = self._config.detector.input_height or width // 3
+        self._pipeline.detector(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
 
     def _receive(self, message: Image | CompressedImage) -> None:
         self._health.received()
