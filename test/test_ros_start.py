@@ -19,7 +19,10 @@ def start(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 
     def call(main: Callable[[], int], *arguments: object) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["program", *map(str, arguments)])
-        status = main()
+        try:
+            status = main()
+        except SystemExit as end:
+            return 1, str(end.code)
         error = capfd.readouterr().err
         assert "Traceback" not in error
         return status, error.strip().splitlines()[-1]

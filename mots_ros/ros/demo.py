@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 
 from mots_ros.data import kitti_mots
@@ -27,6 +26,7 @@ from mots_ros.progress import progress
 from mots_ros.resources import share
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
+from mots_ros.ros.session import ros_session
 
 _MARK = ".mots_ros_demo"
 _HELD_OUT_SEED = 7
@@ -75,7 +75,7 @@ def run(out: Path, seed: int, length: int, params: Path) -> Report:
         f"2. Play it to the tracker node, and record what that publishes: {recording}", flush=True
     )
     _keep_to_itself()
-    with rclpy.init(), _Tracker(params, out / "tracker_node.log") as tracker:
+    with ros_session(), _Tracker(params, out / "tracker_node.log") as tracker:
         seconds = _play_and_record(drive, recording, tracker)
     print(f"   {length / seconds:.1f} images a second, one after the other")
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import rclpy
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -22,7 +21,7 @@ from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
 from mots_ros.ros.convert import stamp_ns
 from mots_ros.ros.interface import QUEUE, TRACKER
-from mots_ros.ros.interrupts import until_interrupted
+from mots_ros.ros.session import ros_session, until_interrupted
 
 _SPIN_S = 0.05
 _QUIET_S = 5.0
@@ -133,7 +132,7 @@ def main() -> int:
     """Play a bag once or for ever."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
-        with rclpy.init(), until_interrupted():
+        with ros_session(), until_interrupted():
             player = Player(arguments.bag, arguments.topic)
             executor = SingleThreadedExecutor()
             executor.add_node(player)

@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -21,7 +20,7 @@ from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.drives import DriveError
 from mots_ros.data.message_types import UnknownTypeError, define
 from mots_ros.ros.interface import LATCHED, TRACKER
-from mots_ros.ros.interrupts import until_interrupted
+from mots_ros.ros.session import ros_session, until_interrupted
 
 RESULTS = (f"{TRACKER}/detections", f"{TRACKER}/masks", f"{TRACKER}/label_info")
 """What the tracker says of a drive, without pictures."""
@@ -95,7 +94,7 @@ def main() -> int:
     """Record until told to stop, or until there is enough."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
-        with rclpy.init(), BagWriter(arguments.bag) as bag:
+        with ros_session(), BagWriter(arguments.bag) as bag:
             recorder = Recorder(bag, arguments.topics or RESULTS)
             _record(recorder, arguments.messages)
     except (DriveError, UnknownTypeError) as error:

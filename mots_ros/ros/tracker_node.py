@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
@@ -29,8 +30,8 @@ from mots_ros.ros.camera_subscription import CameraSubscription
 from mots_ros.ros.diagnostics import Health
 from mots_ros.ros.image_converter import image_converter
 from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER
-from mots_ros.ros.interrupts import until_interrupted
 from mots_ros.ros.mailbox import Mailbox
+from mots_ros.ros.session import ros_session, until_interrupted
 
 _QUIET_S = 5.0
 
@@ -162,12 +163,7 @@ class TrackerNode(Node):
 
 def main() -> int:
     """Run the node until it is told to stop."""
-    try:
-        ros = rclpy.init()
-    except RuntimeError as error:  # rclpy names the argument or file that it cannot read.
-        print(f"{TRACKER}: {error}", file=sys.stderr)
-        return 1
-    with ros:
+    with ros_session():
         try:
             node = TrackerNode()
         except ValueError as error:

@@ -1,12 +1,27 @@
-"""Ctrl-C is how programs in ROS end."""
+"""How a program takes part in ROS, and how it ends."""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import rclpy
 from rclpy.executors import ExternalShutdownException
+
+
+@contextmanager
+def ros_session() -> Iterator[None]:
+    """The ``with`` statement's body runs in ROS; an argument that rclpy cannot read ends all."""
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # It names the argument or the parameter file.
+        sys.exit(str(error))
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
 
 
 @contextmanager
