@@ -12,7 +12,7 @@ from mots_ros.data.street.ordering import back_to_front
 from mots_ros.data.street.scenery import Scenery
 
 SIZE = (188, 621)
-DEMO_SEED = 15
+DEMO_SEED = 17
 
 
 @pytest.fixture(scope="module")
