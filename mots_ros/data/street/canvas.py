@@ -42,36 +42,9 @@ class Patch:
         limited = np.clip(local, -30000, 30000)
         return np.rint(limited * (1 << FRACTION_BITS)).astype(np.int32)
 
-    def convex(self, points: Floats, colour: Colour) -> None:
-        """Fill a convex polygon [N, 2]."""
-        self.convex_fixed(self.to_fixed(points), colour)
-
-    def convex_fixed(self, points: NDArray[np.int32], colour: Colour) -> None:
+    def convex(self, points: NDArray[np.int32], colour: Colour) -> None:
         """Fill a convex polygon given by `to_fixed`."""
         cv2.fillConvexPoly(self.pixels, points, (*colour, 255), cv2.LINE_8, FRACTION_BITS)
-
-    def polygon(self, points: Floats, colour: Colour) -> None:
-        """Fill any polygon [N, 2]."""
-        cv2.fillPoly(
-            self.pixels, [self.to_fixed(points)], (*colour, 255), cv2.LINE_8, FRACTION_BITS
-        )
-
-    def ellipse(self, centre: Floats, axes: Floats, angle: float, colour: Colour) -> None:
-        """Fill an ellipse with half axes [2] in image pixels, turned by ``angle`` degrees."""
-        fixed = self.to_fixed(np.asarray(centre))
-        half = np.maximum(np.asarray(axes) * self.scale * (1 << FRACTION_BITS), 1).astype(int)
-        cv2.ellipse(
-            self.pixels,
-            (int(fixed[0]), int(fixed[1])),
-            (int(half[0]), int(half[1])),
-            angle,
-            0,
-            360,
-            (*colour, 255),
-            -1,
-            cv2.LINE_8,
-            FRACTION_BITS,
-        )
 
 
 class Canvas:

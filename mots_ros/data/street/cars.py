@@ -16,12 +16,11 @@ PAINT = np.array(
     [
         (168, 172, 176), (148, 152, 156), (120, 124, 128), (72, 76, 82), (40, 42, 46),
         (24, 25, 28), (16, 17, 20), (26, 30, 52), (30, 48, 92), (214, 216, 216), (232, 233, 232),
-        (132, 22, 26),
-        (92, 18, 24), (38, 56, 48), (176, 160, 128), (58, 80, 110), (190, 194, 198), (52, 54, 58),
+        (132, 22, 26), (92, 18, 24), (38, 56, 48), (176, 160, 128), (58, 80, 110),
+        (190, 194, 198), (52, 54, 58),
     ],
     np.float64,
 )  # fmt: skip
-
 
 KINDS = (
     (Shape(4.0, 1.70, 1.46, 0.85, 0.12, 0.80, 0.42, 0.92, 0.72), 0.34),
@@ -31,6 +30,7 @@ KINDS = (
     (Shape(4.9, 1.90, 1.96, 0.75, 0.05, 0.75, 0.12, 1.08, 0.92, 0.33), 0.09),
     (Shape(5.4, 1.96, 2.45, 0.70, 0.03, 0.70, 0.05, 1.18, 0.98, 0.34, True), 0.06),
 )
+"""Hatchback, saloon, estate, off-roader, people carrier and van, each with its share."""
 
 
 class Car:
@@ -60,22 +60,22 @@ class Car:
 
     def footprint(self, place: Floats, heading: float) -> Floats:
         """Corners [4, 2] on the ground, X and Z."""
-        half = np.array([self.width / 2, 0, self.length / 2])
-        corners = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]]) * half
-        return (corners @ turned(heading).T + place)[:, [0, 2]]
+        return (self._corners() @ turned(heading).T + place)[:, [0, 2]]
+
+    def _corners(self) -> Floats:
+        half = np.array([self.width, 0, self.length]) / 2
+        return np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]]) * half
 
     def shade_ground(
         self, canvas: Canvas, camera: Camera, light: Light, place: Floats, heading: float
     ) -> None:
         """Darken the ground under and beside the car."""
-        half = np.array([self.width, 0, self.length]) / 2
-        corners = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]]) * half
-        turn = turned(heading)
+        corners, turn = self._corners(), turned(heading)
         roof = corners * (0.8, 0, 0.7) + (0, self.height, 0)
         belt = corners + (0, self.shape.belt, 0)
         around = np.concatenate([corners, belt, roof]) @ turn.T + place
         canvas.shadow(camera, hull_shadow(around, light), 0.6 * (1 - light.overcast), 0.06)
-        canvas.shadow(camera, corners * (1.0, 1, 1.0) @ turn.T + place, 0.72, 0.22)
+        canvas.shadow(camera, corners @ turn.T + place, 0.72, 0.22)
 
     def paint(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.data.street.camera import Camera, Floats
-from mots_ros.data.street.canvas import FRACTION_BITS, Canvas
+from mots_ros.data.street.canvas import Canvas, Patch
 from mots_ros.data.street.light import Light
 from mots_ros.data.street.looks import Look
 from mots_ros.data.street.solid import hull_shadow, turned
@@ -137,7 +137,7 @@ class Person:
         for k in np.argsort(np.array(body.nearer) - depths):
             for rings, colours in sheets:
                 for j in range(first[k], last[k]):
-                    _fill_hull(patch.pixels, rings[starts[j] : ends[j]], colours[k])
+                    _fill_hull(patch, rings[starts[j] : ends[j]], colours[k])
         self._fold(patch.pixels)
         canvas.lay(patch, value)
 
@@ -256,7 +256,7 @@ def _tones(colours: Floats, share: float, camera: Camera, light: Light, depth: f
     return light.through_haze(colours * (ambient + share * direct), depth)
 
 
-def _fill_hull(pixels: NDArray[np.uint8], rings: NDArray[np.int32], colour: Floats) -> None:
+def _fill_hull(patch: Patch, rings: NDArray[np.int32], colour: Floats) -> None:
     """Fill the convex hull of fixed-point rings [K, 10, 2]."""
     outline = cv2.convexHull(rings.reshape(-1, 1, 2))
-    cv2.fillConvexPoly(pixels, outline, (*colour.tolist(), 255), cv2.LINE_8, FRACTION_BITS)
+    patch.convex(outline, colour.tolist())

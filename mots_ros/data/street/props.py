@@ -60,7 +60,7 @@ class Boxes:
         tones = light.through_haze(lit, float(seen[:, 2].mean())).tolist()
         fixed = patch.to_fixed(faces)
         for k in np.flatnonzero((towards > 0) & (extents > SMALLEST)):
-            patch.convex_fixed(fixed[k], tones[k])
+            patch.convex(fixed[k], tones[k])
         canvas.lay(patch)
 
 

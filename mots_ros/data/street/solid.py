@@ -111,7 +111,7 @@ class FrozenSolid:
         hazy = light.through_haze(colours, depth).tolist()
         fixed = patch.to_fixed(pixels)
         for k in order:
-            patch.convex_fixed(fixed[self._starts[k] : self._ends[k]], hazy[k])
+            patch.convex(fixed[self._starts[k] : self._ends[k]], hazy[k])
         canvas.lay(patch, value)
 
     def _lit(self, normals: Floats, away: Floats, facing: Floats, light: Light) -> Floats:
