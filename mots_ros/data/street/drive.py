@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mots_ros.core.types import Frame
 from mots_ros.data.drives import AnnotatedFrame
+from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_ID
 from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import Canvas
 from mots_ros.data.street.egomotion import EgoMotion
@@ -18,8 +19,6 @@ from mots_ros.data.street.people import Person
 from mots_ros.data.street.scenery import Scenery
 from mots_ros.data.street.traffic import Actor, Traffic
 
-CLASS_NAMES = ("car", "pedestrian")
-IGNORE = 10000
 FIRST_STAMP_NS = 1_000_000_000
 SIGHT = 90.0
 SMALLEST_AREA = 30
@@ -147,5 +146,5 @@ def _annotate(canvas: Canvas) -> NDArray[np.uint16]:
         visible = instances == value
         rows = int(np.count_nonzero(visible.any(axis=1)))
         if area < SMALLEST_AREA or rows < SMALLEST_HEIGHT or area < LEAST_VISIBLE * painted:
-            instances[visible] = IGNORE
+            instances[visible] = IGNORE_ID
     return instances
