@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException
 
 from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
@@ -75,8 +75,8 @@ def run(out: Path, seed: int, length: int, params: Path) -> Report:
         f"2. Play it to the tracker node, and record what that publishes: {recording}", flush=True
     )
     _keep_to_itself()
-    with ros_session(), _Tracker(params, out / "tracker_node.log") as tracker:
-        seconds = _play_and_record(drive, recording, tracker)
+    with ros_session() as executor, _Tracker(params, out / "tracker_node.log") as tracker:
+        seconds = _play_and_record(executor, drive, recording, tracker)
     print(f"   {length / seconds:.1f} images a second, one after the other")
 
     print(f"3. Score the recording: {out / 'report'}", flush=True)
@@ -120,9 +120,8 @@ class _Tracker:
             )
 
 
-def _play_and_record(drive: Path, recording: Path, tracker: _Tracker) -> float:
+def _play_and_record(executor: Executor, drive: Path, recording: Path, tracker: _Tracker) -> float:
     """Returns how many seconds the images took."""
-    executor = SingleThreadedExecutor()
     player = Player(drive)
     with BagWriter(recording) as bag:
         recorder = Recorder(bag)

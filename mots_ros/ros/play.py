@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -132,9 +132,8 @@ def main() -> int:
     """Play a bag once or for ever."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
-        with ros_session(), until_interrupted():
+        with ros_session() as executor, until_interrupted():
             player = Player(arguments.bag, arguments.topic)
-            executor = SingleThreadedExecutor()
             executor.add_node(player)
             while True:
                 if arguments.lockstep:

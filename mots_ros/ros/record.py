@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
@@ -94,23 +93,18 @@ def main() -> int:
     """Record until told to stop, or until there is enough."""
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
-        with ros_session(), BagWriter(arguments.bag) as bag:
+        with ros_session() as executor, BagWriter(arguments.bag) as bag:
             recorder = Recorder(bag, arguments.topics or RESULTS)
-            _record(recorder, arguments.messages)
+            executor.add_node(recorder)
+            with until_interrupted():
+                while arguments.messages is None or not recorder.has(arguments.messages):
+                    executor.spin_once(timeout_sec=_LOOK_S)
     except (DriveError, UnknownTypeError) as error:
         print(f"record: {error}", file=sys.stderr)
         return 1
     for topic, count in recorder.counts.items():
         print(f"{topic}: {count} messages")
     return 0
-
-
-def _record(recorder: Recorder, messages: int | None) -> None:
-    executor = SingleThreadedExecutor()
-    executor.add_node(recorder)
-    with until_interrupted():
-        while messages is None or not recorder.has(messages):
-            executor.spin_once()
 
 
 def _is_latched(publishers: Sequence[TopicEndpointInfo]) -> bool:

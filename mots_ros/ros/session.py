@@ -8,20 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 
 @contextmanager
-def ros_session() -> Iterator[None]:
-    """The ``with`` statement's body runs in ROS; an argument that rclpy cannot read ends all."""
+def ros_session() -> Iterator[SingleThreadedExecutor]:
+    """The ``with`` statement's body runs in ROS and gets the executor to spin its nodes with.
+
+    An argument or a parameter file that rclpy cannot read ends the program.
+    """
     try:
         rclpy.init()
-    except RuntimeError as error:  # It names the argument or the parameter file.
+    except RuntimeError as error:  # It names the argument or the file.
         sys.exit(str(error))
+    executor = SingleThreadedExecutor()
     try:
-        yield
+        yield executor
     finally:
+        # In this order: at every signal, a thread of rclpy wakes all executors without asking
+        # whether they still exist. It ends with the shutdown.
         rclpy.try_shutdown()
+        executor.shutdown()
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -163,15 +162,16 @@ class TrackerNode(Node):
 
 def main() -> int:
     """Run the node until it is told to stop."""
-    with ros_session():
+    with ros_session() as executor:
         try:
             node = TrackerNode()
         except ValueError as error:
             get_logger(TRACKER).fatal(f"{error}{_origin(error)}")
             return 1
         try:
+            executor.add_node(node)
             with until_interrupted():
-                rclpy.spin(node)
+                executor.spin()
         finally:
             node.destroy_node()
     return 0
