@@ -54,7 +54,7 @@ def reconfigure(pipeline: Pipeline, config: Config) -> None:
 def weights_path(weights: str) -> Path:
     """A bare name lies in the package's models folder; anything else is a path."""
     path = Path(weights).expanduser()
-    return path if len(path.parts) > 1 else share("models") / path
+    return path if "/" in weights else share("models") / path
 
 
 def _device(name: str) -> torch.device:

@@ -1,0 +1,67 @@
+"""From configuration to a running pipeline, and changes while it runs."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_path
+from mots_ros.config import Config, ConfigError
+from mots_ros.nets import checkpoint
+from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.resources import share
+from mots_ros.trackers.searchtrack import SearchTracker
+from mots_ros.trackers.sort import SortTracker
+
+SMALL = dataclasses.replace(LIGHT, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    torch.manual_seed(0)
+    checkpoint.save(SearchTrackNet(SMALL), tmp_path / "small.safetensors")
+    weights = str(tmp_path / "small.safetensors")
+    return Config().with_values({"detector.weights": weights, "detector.device": "cpu"})
+
+
+def test_names_choose_trackers() -> None:
+    config = Config().tracker
+    assert isinstance(build_tracker(config), SearchTracker)
+    assert isinstance(build_tracker(dataclasses.replace(config, name="sort")), SortTracker)
+
+
+def test_bare_weights_lie_in_the_models_folder(tmp_path: Path) -> None:
+    assert weights_path("a.safetensors") == share("models") / "a.safetensors"
+    assert weights_path("./a.safetensors") == Path("a.safetensors")
+    assert weights_path(str(tmp_path / "a")) == tmp_path / "a"
+    assert weights_path("~/a") == Path.home() / "a"
+
+
+def test_missing_weights_are_named() -> None:
+    config = Config().with_values({"detector.weights": "no_such.safetensors"})
+    with pytest.raises(CheckpointError, match=r"models/no_such\.safetensors: no such"):
+        build_pipeline(config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there(config: Config) -> None:
+    with pytest.raises(ConfigError, match=r"'detector\.device' is cuda"):
+        build_pipeline(config.with_values({"detector.device": "cuda"}))
+
+
+def test_thresholds_change_and_tracks_stay(config: Config) -> None:
+    pipeline = build_pipeline(config)
+    tracker = pipeline.tracker
+    changed = config.with_values({"detector.score_threshold": 0.7, "tracker.max_misses": 3})
+    reconfigure(pipeline, changed)
+    assert pipeline.tracker is tracker
+    assert pipeline.tracker.config == changed.tracker
+    assert pipeline.detector.config == changed.detector
+
+
+def test_another_tracker_takes_the_seat(config: Config) -> None:
+    pipeline = build_pipeline(config)
+    reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
+    assert isinstance(pipeline.tracker, SortTracker)
