@@ -162,7 +162,7 @@ class TrackerNode(Node):
 
 def main() -> int:
     """Run the node until it is told to stop."""
-    with ros_session() as executor:
+    with ros_session() as executor, until_interrupted():
         try:
             node = TrackerNode()
         except ValueError as error:
