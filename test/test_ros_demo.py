@@ -27,7 +27,7 @@ def parameter_file(path: Path, **detector: object) -> Path:
 def demo(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mots_ros.ros.demo", "--length", str(LENGTH)]
     return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
