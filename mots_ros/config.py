@@ -7,6 +7,7 @@ A field's metadata states its meaning and its range; the node declares ROS param
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -171,7 +172,7 @@ class Config:
         known = parameters()
         for name, value in values.items():
             if name not in known:
-                raise ConfigError(f"unknown parameter '{name}'; known: {', '.join(known)}")
+                raise ConfigError(f"unknown parameter '{name}'; {_alternatives(name, known)}")
             stage, key = name.split(".")
             changes.setdefault(stage, {})[key] = _checked(name, known[name], value)
         return dataclasses.replace(
@@ -234,6 +235,11 @@ def owned_by_ros(name: str) -> bool:
     return name in ("use_sim_time", "start_type_description_service") or name.startswith(
         "qos_overrides."
     )
+
+
+def _alternatives(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
 
 def _flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -27,8 +27,9 @@ def test_whole_number_for_a_float() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("detector.score_treshold", 0.5, "unknown parameter 'detector.score_treshold'"),
+        ("detector.score_treshold", 0.5, "did you mean 'detector.score_threshold'"),
         ("detector", 0.5, "unknown parameter 'detector'"),
+        ("gpu", True, "unknown parameter 'gpu'; known: detector.weights, "),
         ("detector.score_threshold", 1.5, r"'detector.score_threshold' must be in \[0.0, 1.0\]"),
         ("detector.score_threshold", float("nan"), "must be finite"),
         ("detector.score_threshold", "high", "must be float, not 'high'"),
