@@ -1,4 +1,4 @@
-"""Tests named test_ros_* talk through ROS 2 and are left out where there is none."""
+"""For all tests. Those named test_ros_* talk through ROS 2 and are left out where there is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time, and no verdict on the speed of a busy machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 # Nothing here may meet the nodes of another machine; rclpy reads this when it is initialised.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
