@@ -14,7 +14,13 @@ from mots_ros.training.clips import Clip, load_clips
 from mots_ros.training.loop import Schedule, pair_losses, train
 from mots_ros.training.losses import dice_loss, focal_map
 from mots_ros.training.pairs import Pair, make_pair, pairs
-from mots_ros.training.targets import draw_gaussian, frame_targets, gaussian_radius, map_coverage
+from mots_ros.training.targets import (
+    MIN_OVERLAP,
+    draw_gaussian,
+    frame_targets,
+    gaussian_radius,
+    map_coverage,
+)
 
 
 class ToyDrive:
@@ -87,10 +93,10 @@ def test_gaussian_radius_keeps_the_overlap() -> None:
     for width, height in [(10, 20), (40, 40), (100, 8)]:
         r = gaussian_radius(np.array([width, height], np.float32)) + 1
         shared = (width - r) * (height - r)
-        assert shared / (2 * width * height - shared) < 0.7
+        assert shared / (2 * width * height - shared) < MIN_OVERLAP
         r -= 1
         shared = (width - r) * (height - r)
-        assert shared / (2 * width * height - shared) >= 0.7
+        assert shared / (2 * width * height - shared) >= MIN_OVERLAP
 
 
 def test_gaussian_at_the_edge() -> None:

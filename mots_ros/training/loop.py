@@ -24,7 +24,7 @@ from mots_ros.training.targets import FrameTargets
 
 SIZE_WEIGHT = 0.1
 JITTER = 0.3
-"""How often a controller is read one pixel beside the centre, as peaks sometimes are."""
+"""How often an object is read one pixel beside its centre, as peaks sometimes are."""
 
 
 @dataclass(frozen=True)
@@ -106,27 +106,29 @@ def pair_losses(
     maps = net.heads(features)
     places = _places(targets, features.shape[2:])
     return {
-        **detection_losses(maps, targets),
+        **detection_losses(maps, targets, places),
         "mask": mask_loss(net, features, maps, targets, places),
         "search": pair_search_loss(net, features, maps, batch, places),
     }
 
 
-def detection_losses(maps: HeadMaps, targets: list[FrameTargets]) -> dict[str, Tensor]:
-    """Focal loss of the heat map, L1 of size and offset at the objects' centres."""
+def detection_losses(
+    maps: HeadMaps, targets: list[FrameTargets], places: list[Tensor]
+) -> dict[str, Tensor]:
+    """Focal loss of the heat map, L1 of size and offset at ``places``, where objects are read."""
     heat = torch.from_numpy(np.stack([target.heat for target in targets]))
     weight = torch.from_numpy(np.stack([target.heat_weight for target in targets]))
     image = np.repeat(np.arange(len(targets)), [len(target.ids) for target in targets])
-    pixel = np.concatenate([target.pixels for target in targets])
     centre = torch.from_numpy(np.concatenate([target.centres for target in targets]))
     size = torch.from_numpy(np.concatenate([target.sizes for target in targets]))
-    at = (torch.from_numpy(image), slice(None), *torch.from_numpy(pixel).T.flip(0))
+    place = torch.cat(places)
+    at = (torch.from_numpy(image), slice(None), place[:, 1], place[:, 0])
     losses = {
         "heat": heatmap_loss(maps.heat, heat, weight),
         "size": SIZE_WEIGHT * _mean_l1(maps.size[at], size),
     }
     if maps.offset is not None:
-        losses["offset"] = _mean_l1(maps.offset[at], centre - torch.from_numpy(pixel))
+        losses["offset"] = _mean_l1(maps.offset[at], centre - place)
     return losses
 
 
@@ -173,7 +175,7 @@ def pair_search_loss(
 
 
 def _places(targets: list[FrameTargets], size: torch.Size) -> list[Tensor]:
-    """Per frame the map pixels (x, y) where its objects' controllers are read."""
+    """Per frame the map pixels (x, y) where its objects are read."""
     places = []
     for target in targets:
         pixel = torch.from_numpy(target.pixels)
