@@ -82,10 +82,10 @@ class DetectorConfig:
         restart=True,
     )
     score_threshold: float = parameter(
-        0.4, "Detections below this score are dropped.", low=0.0, high=1.0
+        0.3, "Detections below this score are dropped.", low=0.0, high=1.0
     )
     peak_window: int = parameter(
-        3,
+        5,
         "Side of the window in which a heat-map peak must be the largest, odd.",
         low=1,
         high=15,
@@ -107,7 +107,7 @@ class TrackerConfig:
         "greedy", "How pairs are chosen from the costs.", choices=("greedy", "hungarian")
     )
     min_affinity: float = parameter(
-        0.01,
+        0.1,
         "Pairs must exceed this affinity (overlap times search score).",
         low=0.0,
         high=1.0,

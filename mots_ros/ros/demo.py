@@ -29,7 +29,7 @@ from mots_ros.ros.record import Recorder
 from mots_ros.ros.session import ros_session
 
 _MARK = ".mots_ros_demo"
-_HELD_OUT_SEED = 17
+_HELD_OUT_SEED = 15
 _LENGTH = 160
 
 _START_S = 60.0
