@@ -20,7 +20,7 @@ def _large_cars(instances: np.ndarray) -> dict[int, np.ndarray]:
     for value in np.unique(instances[(instances > 1000) & (instances < 2000)]):
         rows, columns = np.nonzero(instances == value)
         box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
-        if rows.max() - rows.min() >= LARGE and 0 < box[0] and box[2] < instances.shape[1]:
+        if rows.max() - rows.min() >= LARGE and box[0] > 0 and box[2] < instances.shape[1]:
             found[int(value)] = box
     return found
 

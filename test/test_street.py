@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mots_ros.data.kitti_mots import IGNORE_ID
 from mots_ros.data.street import StreetDrive
 from mots_ros.data.street.camera import Camera, clip_near
-from mots_ros.data.street.drive import IGNORE
 from mots_ros.data.street.ordering import back_to_front
 from mots_ros.data.street.scenery import Scenery
 
@@ -47,7 +47,7 @@ def test_same_seed_same_bytes_and_other_seed_another_street() -> None:
 
 def test_values_are_cars_pedestrians_or_ignore(drive: StreetDrive) -> None:
     values = np.unique(drive.frame(100).instances)
-    values = values[(values > 0) & (values != IGNORE)]
+    values = values[(values > 0) & (values != IGNORE_ID)]
     assert set((values // 1000).tolist()) == {1, 2}
     assert (values % 1000 > 0).all()
 
@@ -104,7 +104,7 @@ def test_both_classes_get_fully_hidden_and_come_back(drive: StreetDrive) -> None
 def test_small_things_are_ignored_and_large_things_are_not(drive: StreetDrive) -> None:
     instances = drive.frame(60).instances
     for value in np.unique(instances):
-        if 0 < value < IGNORE:
+        if 0 < value < IGNORE_ID:
             visible = instances == value
             assert visible.sum() >= 30
             assert visible.any(axis=1).sum() >= 13
