@@ -16,8 +16,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from mots_ros.config import Config, ConfigError, parameters
+from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
-from mots_ros.ros.convert import stamp_ns
 from mots_ros.ros.interface import LATCHED, QUEUE
 from mots_ros.ros.tracker_node import TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline, image_message
@@ -83,7 +83,7 @@ def test_an_image_comes_back_as_detections_and_masks_with_its_header(ros: Ros) -
     with World() as world:
         world.track(image_message(1_600_000_000_123_456_789))
         detections, masks = world.neighbour.detections[0], world.neighbour.masks[0]
-    assert stamp_ns(detections.header) == stamp_ns(masks.header) == 1_600_000_000_123_456_789
+    assert header_stamp_ns(detections) == header_stamp_ns(masks) == 1_600_000_000_123_456_789
     assert detections.header.frame_id == masks.header.frame_id == "camera"
     (detection,) = detections.detections
     assert detection.id == "7"
@@ -138,7 +138,7 @@ def test_the_overlay_is_drawn_only_for_listeners(ros: Ros) -> None:
         world.track(image_message(2))
         world.until(lambda: pictures)
     (picture,) = pictures
-    assert (stamp_ns(picture.header), picture.encoding) == (2, "rgb8")
+    assert (header_stamp_ns(picture), picture.encoding) == (2, "rgb8")
     assert (picture.height, picture.width) == SIZE
 
 

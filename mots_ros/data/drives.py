@@ -8,6 +8,9 @@ from typing import Protocol
 
 from mots_ros.core.types import Frame, LabelImage
 
+FRAME_ID = "camera_color_left"
+"""What kitti2bag calls the camera; KITTI's drives and the made-up ones come from it."""
+
 
 class DriveError(ValueError):
     """A recording or a folder cannot be used; the message names it and what was expected."""

@@ -18,9 +18,8 @@ import numpy as np
 from mots_ros.core.types import Frame, Image
 from mots_ros.data import kitti_calibration
 from mots_ros.data.calibration import Calibration
-from mots_ros.data.drives import DriveError
+from mots_ros.data.drives import FRAME_ID, DriveError
 
-FRAME_ID = "camera_color_left"
 FRAME_PERIOD_NS = 100_000_000
 
 # What ROS's 32-bit seconds hold.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mots_ros.core.masks import pixel_values
+
 Colour = tuple[int, int, int]
 
 # Okabe and Ito's colours without black: all pairs differ for every common colour blindness.
@@ -37,8 +39,9 @@ PALETTE.setflags(write=False)
 
 def colour_of(track_id: int) -> Colour:
     """The RGB colour of a track, or of its pixel in a label image; neighbours differ in hue."""
-    # Label images wrap at 65535: wrap here too, so that a mask and its box agree.
-    red, green, blue = PALETTE[(track_id - 1) % 65535 % len(PALETTE)].tolist()
+    # By its pixel, whose value wraps: so a mask and its box agree.
+    pixel = int(pixel_values(np.array(track_id)))
+    red, green, blue = PALETTE[(pixel - 1) % len(PALETTE)].tolist()
     return red, green, blue
 
 

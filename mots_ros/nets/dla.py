@@ -164,7 +164,6 @@ class IDAUp(nn.Module):
         deformable: bool,
     ) -> None:
         super().__init__()
-        self.steps = len(factors)
         for i, (channels, factor) in enumerate(zip(in_channels, factors, strict=True), start=1):
             self.add_module(f"proj_{i}", NeckConv(channels, out_channels, deformable))
             self.add_module(f"up_{i}", bilinear_upsampling(out_channels, factor))

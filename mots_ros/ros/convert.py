@@ -14,6 +14,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithP
 
 from mots_ros.core.types import Frame, LabelImage, TrackedFrame
 from mots_ros.core.types import Image as ImageArray
+from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import Convert, rgb_image
 
 
@@ -26,7 +27,7 @@ def to_frame(
         ImageError: the message contradicts itself or cannot be read.
     """
     image = rgb_image(message, topic, convert)
-    return Frame(stamp_ns(message.header), message.header.frame_id, image)
+    return Frame(header_stamp_ns(message), message.header.frame_id, image)
 
 
 def to_messages(
@@ -57,11 +58,6 @@ def to_header(tracked: TrackedFrame) -> Header:
     header = Header(frame_id=tracked.frame_id)
     header.stamp.sec, header.stamp.nanosec = divmod(tracked.stamp_ns, 10**9)
     return header
-
-
-def stamp_ns(header: Header) -> int:
-    """A header's time in nanoseconds."""
-    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def _detection(

@@ -19,7 +19,6 @@ from mots_ros.data.bag_files import BagMessage, BagReader
 from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
-from mots_ros.ros.convert import stamp_ns
 from mots_ros.ros.interface import QUEUE, TRACKER
 from mots_ros.ros.session import ros_session, until_interrupted
 
@@ -86,7 +85,7 @@ class Player(Node):
         self.create_subscription(
             Detection2DArray,
             f"{TRACKER}/detections",
-            lambda detections: answered.add(stamp_ns(detections.header)),
+            lambda detections: answered.add(header_stamp_ns(detections)),
             QUEUE,
         )
         self._wait_for_listener()

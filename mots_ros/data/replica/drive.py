@@ -12,7 +12,7 @@ from pycocotools import mask as coco
 
 from mots_ros.core.types import Frame, LabelImage
 from mots_ros.data import kitti_mots
-from mots_ros.data.drives import AnnotatedFrame
+from mots_ros.data.drives import FRAME_ID, AnnotatedFrame
 from mots_ros.data.replica.actor import Actor
 from mots_ros.data.replica.clutter import Clutter
 from mots_ros.data.replica.ride import ride
@@ -21,8 +21,6 @@ from mots_ros.data.replica.sheet import Bytes, Crop
 from mots_ros.data.replica.trajectory import trajectories
 from mots_ros.data.street.light import Sensor
 from mots_ros.data.street.scenery import Scenery
-
-FRAME_ID = "camera_color_left"
 
 _EDGE_BLUR = 0.6
 _EDGE_PIXELS = 5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import Frame
-from mots_ros.data.drives import AnnotatedFrame
+from mots_ros.data.drives import FRAME_ID, AnnotatedFrame
 from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_ID
 from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import Canvas
@@ -86,7 +86,7 @@ class StreetDrive:
         noise = np.random.default_rng((self._seed, 4, index))
         image = self._sensor.expose(canvas.image, noise)
         stamp = FIRST_STAMP_NS + round(index * 1e9 / self._rate)
-        frame = Frame(stamp, "camera_color_left", image)
+        frame = Frame(stamp, FRAME_ID, image)
         return AnnotatedFrame(frame, _annotate(canvas))
 
     def paint(self, index: int) -> Canvas:
