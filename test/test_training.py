@@ -19,7 +19,6 @@ from mots_ros.training.targets import (
     draw_gaussian,
     frame_targets,
     gaussian_radius,
-    map_coverage,
 )
 
 
@@ -78,13 +77,12 @@ def test_frame_targets_by_hand() -> None:
     assert (targets.heat == 1).sum() == 2
     assert targets.heat_weight[7, 0] == 0 and targets.heat_weight[0, 15] == 0
     assert targets.heat_weight.sum() == 8 * 16 - 3
-    assert targets.masks[1].sum() == 16 * 10 / 16
-    assert targets.masks[1, 4, 12] == 0.5
+    np.testing.assert_array_equal(targets.masks[1], instances == 2001)
 
 
 def test_no_objects() -> None:
     targets = frame_targets(np.zeros((32, 64), np.uint16), 2, 24)
-    assert targets.masks.shape == (0, 8, 16)
+    assert targets.masks.shape == (0, 32, 64)
     assert targets.pixels.shape == (0, 2)
     assert (targets.heat_weight == 1).all()
 
@@ -107,12 +105,6 @@ def test_gaussian_at_the_edge() -> None:
     assert heat[3, 3] == 0
 
 
-def test_coverage() -> None:
-    masks = np.zeros((1, 4, 8), np.uint8)
-    masks[0, :2, 4:] = 1
-    np.testing.assert_array_equal(map_coverage(masks), [[[0, 0.5]]])
-
-
 def test_focal_loss_by_hand() -> None:
     logits = torch.tensor([0.0, 0.0, 2.0])
     target = torch.tensor([1.0, 0.5, 0.0])
@@ -124,7 +116,21 @@ def test_focal_loss_by_hand() -> None:
 def test_dice_loss_of_equal_and_disjoint_masks() -> None:
     target = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]]])
     logits = torch.tensor([[[99.0, -99.0]], [[-99.0, 99.0]]])
-    torch.testing.assert_close(dice_loss(logits, target), torch.tensor(0.5), atol=1e-3, rtol=0)
+    torch.testing.assert_close(dice_loss(logits, target), torch.tensor(0.5), atol=2e-3, rtol=0)
+
+
+def test_dice_loss_asks_for_the_outline_between_cells() -> None:
+    """A strip two pixels wide, half a cell: the cell's probability that draws it so wide wins over
+    the one that says what share of the cell it covers."""
+    target = torch.zeros(1, 4, 12)
+    target[..., 5:7] = 1
+
+    def loss(middle: float) -> float:
+        probability = torch.tensor([[[0.01, middle, 0.01]]])
+        return float(dice_loss(torch.logit(probability), target))
+
+    assert loss(0.65) < loss(0.5) - 0.1
+    assert loss(0.65) < loss(0.99) - 0.1
 
 
 def test_pair_speaks_of_one_view(clip: Clip) -> None:
@@ -176,7 +182,7 @@ def test_losses_are_finite_without_objects() -> None:
 def test_a_few_steps_learn_the_toy_drive(clip: Clip) -> None:
     torch.manual_seed(0)
     net = SearchTrackNet(LIGHT)
-    probe = [make_pair(clip, 5, 6, (64, 128), np.random.default_rng(s)) for s in range(4)]
+    probe = [make_pair(clip, 5, 6, (128, 256), np.random.default_rng(s)) for s in range(4)]
 
     def total() -> float:
         return sum(loss.item() for loss in pair_losses(net.train(), probe).values())
@@ -184,8 +190,8 @@ def test_a_few_steps_learn_the_toy_drive(clip: Clip) -> None:
     before = total()
     saved: list[int] = []
     schedule = Schedule(iterations=8, batch=2, learning_rate=1e-3, warmup=1)
-    train(net, pairs([clip], (64, 128), 0), schedule, lambda _, step: saved.append(step), 4)
-    assert total() < 0.8 * before
+    train(net, pairs([clip], (128, 256), 0), schedule, lambda _, step: saved.append(step), 4)
+    assert total() < 0.5 * before
     assert saved == [4, 8]
 
 

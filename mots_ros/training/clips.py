@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mots_ros.core.types import FloatArray, Image, LabelImage
+from mots_ros.core.types import FloatArray, Image, IntArray, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import IGNORE_ID
 
@@ -69,26 +69,30 @@ def _render(task: tuple[AnnotatedDrive, Path]) -> None:
         scale = min(1.0, MAX_WIDTH / width)
         size = (round(width * scale), round(height * scale))
         images.append(cv2.resize(item.frame.image, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
-        instances.append(cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST))  # type: ignore[arg-type]
+        instances.append(cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST_EXACT))  # type: ignore[arg-type]
     partial = folder.with_suffix(".partial")
     partial.mkdir(exist_ok=True)
     np.save(partial / "images.npy", np.stack(images))
     np.save(partial / "instances.npy", np.stack(instances))
+    np.save(partial / "boxes.npy", np.concatenate([_boxes(t, m) for t, m in enumerate(instances)]))
     np.save(partial / "scale.npy", scale)
     partial.rename(folder)
 
 
 def _open(folder: Path) -> Clip:
-    instances = np.load(folder / "instances.npy", mmap_mode="r")
-    boxes = [_boxes(frame) for frame in instances]
     images = np.load(folder / "images.npy", mmap_mode="r")
+    instances = np.load(folder / "instances.npy", mmap_mode="r")
+    boxes: list[dict[int, FloatArray]] = [{} for _ in images]
+    for frame, instance, *box in np.load(folder / "boxes.npy"):
+        boxes[frame][int(instance)] = np.array(box, np.float32)
     return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")))
 
 
-def _boxes(instances: LabelImage) -> dict[int, FloatArray]:
-    boxes = {}
+def _boxes(frame: int, instances: LabelImage) -> IntArray:
+    """Rows of frame, instance, x1, y1, x2, y2, one per visible object."""
+    rows = []
     for instance in np.unique(instances):
         if 0 < instance < IGNORE_ID:
             x, y, w, h = cv2.boundingRect((instances == instance).view(np.uint8))
-            boxes[int(instance)] = np.array((x, y, x + w, y + h), np.float32)
-    return boxes
+            rows.append((frame, instance, x, y, x + w, y + h))
+    return np.array(rows, np.int64).reshape(-1, 6)

@@ -149,7 +149,7 @@ def mask_loss(
     if not logits:
         return maps.mask.sum() * 0
     masks = torch.from_numpy(np.concatenate([target.masks for target in targets]))
-    return dice_loss(torch.cat(logits), masks)
+    return dice_loss(torch.cat(logits), masks.float())
 
 
 def pair_search_loss(

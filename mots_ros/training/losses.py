@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 ALPHA = 2
 BETA = 4
+SHARPNESS = 12.0
+"""How steeply a mask is cut at one half."""
 
 
 def focal_map(logits: Tensor, target: Tensor) -> Tensor:
@@ -34,8 +36,17 @@ def search_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """CondInst's mask loss, the mean over objects. [N, H, W] each, target in [0, 1]."""
-    probability = logits.sigmoid().flatten(1)
+    """CondInst's mask loss, the mean over objects.
+
+    Args:
+        logits: [N, h, w] on the network's map.
+        target: [N, H, W] in [0, 1], in the pixels of the network's input.
+
+    The probabilities are enlarged and, softly, cut at one half, as ``core.masks`` publishes them: a
+    person who covers no cell of the map wholly is still asked for as thin as they are.
+    """
+    probability = F.interpolate(logits.sigmoid()[None], target.shape[1:], mode="bilinear")[0]
+    probability = (SHARPNESS * (probability - 0.5)).sigmoid().flatten(1)
     target = target.flatten(1)
     shared = (probability * target).sum(1)
     total = (probability**2).sum(1) + (target**2).sum(1)

@@ -23,7 +23,7 @@ class FrameTargets:
 
     heat: [classes, h, w] in [0, 1]. heat_weight: [h, w], 0 where nothing may be learnt.
     ids, labels: int64 [N]. centres, sizes: [N, 2] as x, y in continuous map coordinates.
-    masks: [N, h, w] the share of every map pixel that the object covers.
+    masks: bool [N, 4 h, 4 w], the visible part of every object in the frame's own pixels.
     """
 
     heat: FloatArray
@@ -32,7 +32,7 @@ class FrameTargets:
     labels: IntArray
     centres: FloatArray
     sizes: FloatArray
-    masks: FloatArray
+    masks: NDArray[np.bool_]
 
     @property
     def pixels(self) -> IntArray:
@@ -66,8 +66,8 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
         labels.append(label)
         centres.append(centre)
         sizes.append(size)
-        masks.append(visible)
-    weight = 1 - map_coverage(ignored.view(np.uint8)[None])[0].round()
+        masks.append(visible.view(bool))
+    weight = 1 - _coverage(ignored).round()
     return FrameTargets(
         heat,
         np.maximum(weight, heat.max(axis=0) == 1).astype(np.float32),
@@ -75,15 +75,15 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
         np.array(labels, np.int64),
         np.array(centres, np.float32).reshape(-1, 2),
         np.array(sizes, np.float32).reshape(-1, 2),
-        map_coverage(np.array(masks, np.uint8).reshape(-1, *instances.shape)),
+        np.array(masks, bool).reshape(-1, *instances.shape),
     )
 
 
-def map_coverage(masks: np.ndarray) -> FloatArray:
-    """The covered share of every stride-4 cell: uint8 [N, H, W] -> float32 [N, H/4, W/4]."""
-    n, height, width = masks.shape
-    cells = masks.reshape(n, height // MAP_STRIDE, MAP_STRIDE, width // MAP_STRIDE, MAP_STRIDE)
-    return cells.mean(axis=(2, 4), dtype=np.float32)
+def _coverage(mask: NDArray[np.bool_]) -> FloatArray:
+    """The covered share of every stride-4 cell: [H, W] -> [H/4, W/4]."""
+    height, width = mask.shape
+    cells = mask.reshape(height // MAP_STRIDE, MAP_STRIDE, width // MAP_STRIDE, MAP_STRIDE)
+    return cells.mean(axis=(1, 3), dtype=np.float32)
 
 
 def gaussian_radius(size: NDArray[Any]) -> int:
