@@ -9,6 +9,7 @@ from mots_ros.data.kitti_mots import IGNORE_ID
 from mots_ros.data.street import StreetDrive
 from mots_ros.data.street.camera import Camera, clip_near
 from mots_ros.data.street.ordering import back_to_front
+from mots_ros.data.street.pose import Pose
 from mots_ros.data.street.scenery import Scenery
 
 SIZE = (188, 621)
@@ -128,6 +129,12 @@ def test_camera_projects_like_kitti() -> None:
     camera = Camera((375, 1242), np.array([0.0, 1.65, 0.0]))
     assert camera.project(np.array([0.0, 1.65, 10.0])) == pytest.approx((609.6, 172.9))
     assert camera.project(np.array([1.0, 0.65, 10.0])) == pytest.approx((681.75, 245.05))
+
+
+def test_a_heading_turns_to_the_right() -> None:
+    pose = Pose(np.array([10.0, 0, 5]), heading=np.pi / 2, walked=0.0, speed=0.0)
+    ahead_and_right_of_it = np.array([[0.0, 1, 2], [3, 0, 0]])
+    np.testing.assert_allclose(pose.to_street(ahead_and_right_of_it), [[12, 1, 5], [10, 0, 2]])
 
 
 def test_clipping_keeps_what_is_in_front() -> None:

@@ -8,7 +8,8 @@ from mots_ros.data.street.bodywork import Shape, bodywork
 from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import Canvas
 from mots_ros.data.street.light import Light
-from mots_ros.data.street.solid import hull_shadow, turned
+from mots_ros.data.street.pose import Pose
+from mots_ros.data.street.solid import hull_shadow
 
 Generator = np.random.Generator
 
@@ -58,33 +59,23 @@ class Car:
         paint = np.clip(paint * rng.uniform(0.85, 1.1) + rng.normal(0, 5, 3), 6, 245)
         self._solid = bodywork(self.shape, paint, rng)
 
-    def footprint(self, place: Floats, heading: float) -> Floats:
+    def footprint(self, pose: Pose) -> Floats:
         """Corners [4, 2] on the ground, X and Z."""
-        return (self._corners() @ turned(heading).T + place)[:, [0, 2]]
+        return pose.to_street(self._corners())[:, [0, 2]]
 
     def _corners(self) -> Floats:
         half = np.array([self.width, 0, self.length]) / 2
         return np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]]) * half
 
-    def shade_ground(
-        self, canvas: Canvas, camera: Camera, light: Light, place: Floats, heading: float
-    ) -> None:
+    def shade_ground(self, canvas: Canvas, camera: Camera, light: Light, pose: Pose) -> None:
         """Darken the ground under and beside the car."""
-        corners, turn = self._corners(), turned(heading)
+        corners = self._corners()
         roof = corners * (0.8, 0, 0.7) + (0, self.height, 0)
         belt = corners + (0, self.shape.belt, 0)
-        around = np.concatenate([corners, belt, roof]) @ turn.T + place
+        around = pose.to_street(np.concatenate([corners, belt, roof]))
         canvas.shadow(camera, hull_shadow(around, light), 0.6 * (1 - light.overcast), 0.06)
-        canvas.shadow(camera, corners @ turn.T + place, 0.72, 0.22)
+        canvas.shadow(camera, pose.to_street(corners), 0.72, 0.22)
 
-    def paint(
-        self,
-        canvas: Canvas,
-        camera: Camera,
-        light: Light,
-        place: Floats,
-        heading: float,
-        value: int,
-    ) -> None:
+    def paint(self, canvas: Canvas, camera: Camera, light: Light, pose: Pose, value: int) -> None:
         """Paint it over what is behind it; its visible pixels take ``value``."""
-        self._solid.paint(canvas, camera, light, place, heading, value)
+        self._solid.paint(canvas, camera, light, pose, value)

@@ -14,7 +14,8 @@ from mots_ros.data.street.camera import Camera, Floats
 from mots_ros.data.street.canvas import Canvas, Patch
 from mots_ros.data.street.light import Light
 from mots_ros.data.street.looks import Look
-from mots_ros.data.street.solid import hull_shadow, turned
+from mots_ros.data.street.pose import Pose
+from mots_ros.data.street.solid import hull_shadow
 from mots_ros.data.street.textures import layered, to_bytes
 
 Generator = np.random.Generator
@@ -69,45 +70,29 @@ class Person:
     def __init__(self, rng: Generator) -> None:
         self.look = Look.sample(rng)
         self.height = self.look.height
-        self.width = 0.5 * self.look.girth
         self.stride = float(rng.uniform(0.72, 0.86)) * self.height
         self._offset = float(rng.uniform(0, 2 * np.pi))
         self._swing = float(rng.uniform(0.5, 1.1))
         self._fold_at = rng.integers(0, 128, 2)
 
-    def footprint(self, place: Floats, heading: float) -> Floats:
+    def footprint(self, pose: Pose) -> Floats:
         """Corners [4, 2] on the ground, X and Z."""
         reach = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 0.2
-        return place[[0, 2]] + reach
+        return pose.place[[0, 2]] + reach
 
-    def shade_ground(
-        self, canvas: Canvas, camera: Camera, light: Light, place: Floats, heading: float
-    ) -> None:
+    def shade_ground(self, canvas: Canvas, camera: Camera, light: Light, pose: Pose) -> None:
         """Darken the ground at the feet and where the body keeps off the sun."""
         square = np.array([[-0.2, 0, -0.15], [0.2, 0, -0.15], [0.2, 0, 0.15], [-0.2, 0, 0.15]])
         high = square * 0.6 + (0, self.height, 0)
         middle = square * 1.1 + (0, self.height * 0.7, 0)
-        body = np.concatenate([square * 0.7, middle, high]) + place
+        body = np.concatenate([square * 0.7, middle, high]) + pose.place
         canvas.shadow(camera, hull_shadow(body, light), 0.55 * (1 - light.overcast), 0.05)
-        canvas.shadow(camera, square * 1.3 + place, 0.45, 0.12)
+        canvas.shadow(camera, square * 1.3 + pose.place, 0.45, 0.12)
 
-    def paint(
-        self,
-        canvas: Canvas,
-        camera: Camera,
-        light: Light,
-        place: Floats,
-        heading: float,
-        value: int,
-        walked: float = 0.0,
-        speed: float = 0.0,
-    ) -> None:
-        """Paint it over what is behind it; its visible pixels take ``value``.
-
-        walked: metres so far, which set the legs; speed: metres per second, zero to stand.
-        """
-        body = self._pose(walked, speed)
-        centres = np.stack(body.centres) @ turned(heading).T + place
+    def paint(self, canvas: Canvas, camera: Camera, light: Light, pose: Pose, value: int) -> None:
+        """Paint it over what is behind it; its visible pixels take ``value``."""
+        body = self._body(pose.walked, pose.speed)
+        centres = pose.to_street(np.stack(body.centres))
         seen = camera.to_camera(centres)
         if seen[:, 2].min() < 1.0:
             return
@@ -149,7 +134,7 @@ class Person:
         folds = cv2.resize(FOLDS[y : y + 128, x : x + 64], pixels.shape[1::-1])
         cv2.multiply(pixels, cv2.cvtColor(folds, cv2.COLOR_RGB2RGBA), dst=pixels, scale=1 / 128)
 
-    def _pose(self, walked: float, speed: float) -> _Body:
+    def _body(self, walked: float, speed: float) -> _Body:
         """The pieces at this moment, in metres: x right, y up, z forward, feet at 0."""
         look, h, g = self.look, self.height, self.look.girth
         body = _Body()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mots_ros.data.street.camera import NEAR, Camera, Floats
 from mots_ros.data.street.canvas import Canvas
 from mots_ros.data.street.light import Light
+from mots_ros.data.street.pose import Pose
 
 GROUND_COLOUR = np.array([70.0, 69, 67])
 SMALLEST = 0.3
@@ -77,18 +77,9 @@ class FrozenSolid:
         self._gloss = np.array(gloss)[:, None]
         self._layers = np.array(layers)
 
-    def paint(
-        self,
-        canvas: Canvas,
-        camera: Camera,
-        light: Light,
-        place: Floats,
-        heading: float,
-        value: int,
-    ) -> None:
-        """Paint it standing at ``place`` [3], turned to the right by ``heading`` radians."""
-        turn = turned(heading)
-        points = camera.to_camera(self._vertices @ turn.T + place)
+    def paint(self, canvas: Canvas, camera: Camera, light: Light, pose: Pose, value: int) -> None:
+        """Paint it over what is behind it; its visible pixels take ``value``."""
+        points = camera.to_camera(pose.to_street(self._vertices))
         if points[:, 2].max() < 2 * NEAR:
             return
         # Corners behind the camera are moved to NEAR by `to_image`, which keeps edges along the
@@ -97,8 +88,8 @@ class FrozenSolid:
         patch = canvas.patch(pixels)
         if patch is None:
             return
-        normals, centres = self._normals @ turn.T, self._centres @ turn.T + place
-        away = centres - camera.position
+        normals = self._normals @ pose.rotation.T
+        away = pose.to_street(self._centres) - camera.position
         distances = np.linalg.norm(away, axis=1)
         facing = -np.sum(normals * away, axis=1) / distances
         extents = np.maximum.reduceat(pixels, self._starts) - np.minimum.reduceat(
@@ -107,7 +98,7 @@ class FrozenSolid:
         seen = np.flatnonzero((facing > 0) & (extents.max(axis=1) > SMALLEST))
         order = seen[np.lexsort((-distances[seen], self._layers[seen]))]
         colours = self._lit(normals, away / distances[:, None], facing, light)
-        depth = float(camera.to_camera(place)[2])
+        depth = float(camera.to_camera(pose.place)[2])
         hazy = light.through_haze(colours, depth).tolist()
         fixed = patch.to_fixed(pixels)
         for k in order:
@@ -126,12 +117,6 @@ class FrozenSolid:
         fresnel = self._gloss * (0.25 + 0.75 * (1 - np.clip(facing, 0, 1))[:, None] ** 3)
         glint = np.clip(mirror @ light.sun, 0, 1)[:, None] ** 40 * light.sunlight * 160
         return np.clip(own * (1 - 0.6 * fresnel) + seen * fresnel + glint * self._gloss, 0, 255)
-
-
-def turned(heading: float) -> NDArray[np.float64]:
-    """The rotation [3, 3] of the street's axes that turns forward to the right by ``heading``."""
-    c, s = np.cos(heading), np.sin(heading)
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def hull_shadow(corners: Floats, light: Light) -> Floats:

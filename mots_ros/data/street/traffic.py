@@ -11,6 +11,7 @@ from mots_ros.data.street.cars import Car
 from mots_ros.data.street.egomotion import EgoMotion, Stop
 from mots_ros.data.street.ground import Layout
 from mots_ros.data.street.people import Person
+from mots_ros.data.street.pose import Pose
 
 Generator = np.random.Generator
 
@@ -32,8 +33,8 @@ class Way:
         self._walked = np.concatenate([[0.0], np.cumsum(steps)])
         self._standing_heading = heading
 
-    def at(self, time: float) -> tuple[Floats, float, float, float]:
-        """Place [3], heading in radians, metres so far and metres per second at a time."""
+    def at(self, time: float) -> Pose:
+        """Where they are and how they move at a time in seconds."""
         place = np.array([
             np.interp(time, self.times, self.points[:, 0]), 0.0,
             np.interp(time, self.times, self.points[:, 1]),
@@ -46,7 +47,7 @@ class Way:
         step = after - before
         speed = float(np.linalg.norm(step)) / 0.5
         heading = self._standing_heading if speed < 0.1 else float(np.arctan2(step[0], step[1]))
-        return place, heading, walked, speed
+        return Pose(place, heading, walked, speed)
 
 
 @dataclass(frozen=True)
