@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from pycocotools import mask as coco
 
 from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import Annotation, AnnotationError, MaskObject, ObjectIds
-from mots_ros.data.rle import RleError, encode, run_lengths
+from mots_ros.data.rle import encode
 
 SHARED = Path(os.environ.get("MOTS_SHARED", Path(__file__).parents[2] / "shared"))
 REAL = SHARED / "data" / "kitti_mots" / "instances_txt"
@@ -142,23 +141,6 @@ def test_files_survive_the_round_trip(
 def test_an_instance_map_with_a_stray_value_is_refused() -> None:
     with pytest.raises(ValueError, match="found 17"):
         kitti_mots.objects_of(np.full((2, 2), 17, np.uint16))
-
-
-@given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_runs_are_those_of_the_mask(mask: np.ndarray) -> None:
-    runs = run_lengths(encode(mask), mask.size)
-    values = np.arange(len(runs)) % 2 == 1
-    np.testing.assert_array_equal(np.repeat(values, runs), mask.ravel("F"))
-
-
-@given(st.binary(max_size=12) | st.lists(st.integers(48, 111), max_size=12).map(bytes))
-def test_a_string_that_passes_decodes_to_its_runs(rle: bytes) -> None:
-    try:
-        runs = run_lengths(rle, 144)
-    except RleError:
-        return
-    decoded = coco.decode({"size": [12, 12], "counts": rle})
-    np.testing.assert_array_equal(np.repeat(np.arange(len(runs)) % 2, runs), decoded.ravel("F"))
 
 
 def test_tracks_are_numbered_densely_until_the_format_runs_out() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import LabelImage
-from mots_ros.data.rle import MAX_PIXELS, RleError, decode, encode, run_lengths
+from mots_ros.data.rle import MAX_PIXELS, RleError, decode, encode, spans
 
 CLASS_NAMES = ("car", "pedestrian")
 """Class id i of the format is ``CLASS_NAMES[i - 1]``."""
@@ -184,14 +184,11 @@ class _FrameLines:
                     f"expected every id once a frame, found {item.object_id} again, which line "
                     f"{other_line} has"
                 )
-        runs = run_lengths(item.rle, size[0] * size[1])
-        ends = np.cumsum(runs)
-        foreground = slice(1, None, 2)
-        seen = runs[foreground] > 0
+        starts, ends = spans(item.rle, size[0] * size[1])
         self.objects.append(item)
         self._lines.append(line)
-        self._starts.append((ends - runs)[foreground][seen])
-        self._ends.append(ends[foreground][seen])
+        self._starts.append(starts)
+        self._ends.append(ends)
 
     def first_overlap(self) -> tuple[int, int] | None:
         """Lines of two objects whose masks overlap, in ascending order."""

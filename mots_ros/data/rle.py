@@ -9,6 +9,8 @@ the number is the difference to the run two places before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
@@ -33,8 +35,53 @@ def encode(mask: NDArray[np.bool_]) -> bytes:
 
 def decode(rle: bytes, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The mask [H, W] of ``size`` behind a string that ``run_lengths`` accepts."""
-    mask: NDArray[np.bool_] = coco.decode({"size": list(size), "counts": rle}).astype(bool)
+    mask: NDArray[np.bool_] = coco.decode(_sized([rle], size)[0]).astype(bool)
     return mask
+
+
+def iou(a: Sequence[bytes], b: Sequence[bytes], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Intersection over union [len(a), len(b)] of masks of one ``size``; 0 where both are empty.
+
+    The strings are such as ``run_lengths`` accepts.
+    """
+    return _overlap(a, b, size, of_a_alone=False)
+
+
+def covered(a: Sequence[bytes], b: Sequence[bytes], size: tuple[int, int]) -> NDArray[np.float64]:
+    """The share [len(a), len(b)] of every mask of a that lies in each of b; 0 where a's is empty.
+
+    The strings are such as ``run_lengths`` accepts.
+    """
+    return _overlap(a, b, size, of_a_alone=True)
+
+
+def box_of(rle: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The tight box x1, y1, x2, y2 of a mask in whole pixels, ends excluded; None when it is empty.
+
+    Raises RleError as ``run_lengths`` does.
+    """
+    # Not pycocotools' box: an empty mask with a foreground run of length 0 gets an absurd one.
+    height, width = size
+    starts, ends = spans(rle, height * width)
+    if len(starts) == 0:
+        return None
+    first_column, last_column = starts // height, (ends - 1) // height
+    top, bottom = int((starts % height).min()), int(((ends - 1) % height).max()) + 1
+    if (last_column > first_column).any():
+        # A run that goes on in the next column touches the bottom there and the top here.
+        top, bottom = 0, height
+    return int(first_column[0]), top, int(last_column[-1]) + 1, bottom
+
+
+def spans(rle: bytes, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First pixel and end [R] of every foreground run that is not empty, down the columns.
+
+    Raises RleError as ``run_lengths`` does.
+    """
+    runs = run_lengths(rle, pixels)
+    ends = np.cumsum(runs)
+    foreground = np.flatnonzero(runs[1::2]) * 2 + 1
+    return (ends - runs)[foreground], ends[foreground]
 
 
 def run_lengths(rle: bytes, pixels: int) -> NDArray[np.int64]:
@@ -72,3 +119,16 @@ def run_lengths(rle: bytes, pixels: int) -> NDArray[np.int64]:
     if runs.sum() != pixels:
         raise RleError(f"expected runs that fill {pixels} pixels, found {runs.sum()}")
     return runs
+
+
+def _overlap(
+    a: Sequence[bytes], b: Sequence[bytes], size: tuple[int, int], of_a_alone: bool
+) -> NDArray[np.float64]:
+    if not a or not b:
+        return np.zeros((len(a), len(b)))
+    return np.asarray(coco.iou(_sized(a, size), _sized(b, size), [of_a_alone] * len(b)))
+
+
+def _sized(rles: Sequence[bytes], size: tuple[int, int]) -> list[dict[str, object]]:
+    """Masks as pycocotools knows them."""
+    return [{"size": list(size), "counts": rle} for rle in rles]

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as coco
 
 from mots_ros.data.kitti_mots import (
     CLASS_NAMES,
@@ -20,6 +18,7 @@ from mots_ros.data.kitti_mots import (
     Annotation,
     MaskObject,
 )
+from mots_ros.data.rle import covered, iou
 
 _MIN_IOU = 0.5
 _MAX_IGNORED = 0.5
@@ -84,12 +83,15 @@ def _match_frame(
     same_class = np.array(
         [[item.class_id == other.class_id for other in results] for item in objects], dtype=bool
     ).reshape(len(objects), len(results))
-    covered = (_ious(objects, results, size, crowd=False) > _MIN_IOU) & same_class
+    object_masks, result_masks, region_masks = (
+        [item.rle for item in items] for items in (objects, results, regions)
+    )
+    matched = (iou(object_masks, result_masks, size) > _MIN_IOU) & same_class
     pairs = {
         objects[row].object_id: results[column].object_id
-        for row, column in np.argwhere(covered).tolist()
+        for row, column in np.argwhere(matched).tolist()
     }
-    ignored = np.any(_ious(results, regions, size, crowd=True) > _MAX_IGNORED, axis=1)
+    ignored = np.any(covered(result_masks, region_masks, size) > _MAX_IGNORED, axis=1)
     return FrameMatches(
         pairs,
         tuple(item.object_id for item in objects if item.object_id not in pairs),
@@ -99,13 +101,3 @@ def _match_frame(
             if not hidden and item.object_id not in pairs.values()
         ),
     )
-
-
-def _ious(
-    a: Sequence[MaskObject], b: Sequence[MaskObject], size: tuple[int, int], crowd: bool
-) -> NDArray[np.float64]:
-    """[len(a), len(b)] IoU of the masks, or with ``crowd`` intersection over the area of a."""
-    if not a or not b:
-        return np.zeros((len(a), len(b)))
-    first, second = ([{"size": list(size), "counts": item.rle} for item in side] for side in (a, b))
-    return np.asarray(coco.iou(first, second, [crowd] * len(b)))

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
 from mots_ros.core.types import Frame, LabelImage
 from mots_ros.data import kitti_mots
@@ -19,6 +18,7 @@ from mots_ros.data.replica.ride import ride
 from mots_ros.data.replica.shadows import Shadows
 from mots_ros.data.replica.sheet import Bytes, Crop
 from mots_ros.data.replica.trajectory import trajectories
+from mots_ros.data.rle import box_of
 from mots_ros.data.street.light import Sensor
 from mots_ros.data.street.scenery import Scenery
 
@@ -122,13 +122,14 @@ class ReplicaDrive:
         margin = _EDGE_PIXELS // 2
         crops = {}
         for item in self._annotation.frames.get(index, ()):
-            box = coco.toBbox({"size": [height, width], "counts": item.rle}).astype(int).tolist()
-            if item.object_id in self._actors and box[2] > 0:
+            box = box_of(item.rle, (height, width))
+            if item.object_id in self._actors and box is not None:
+                left, top, right, bottom = box
                 crops[item.object_id] = (
-                    max(box[0] - margin, 0),
-                    max(box[1] - margin, 0),
-                    min(box[0] + box[2] + margin, width),
-                    min(box[1] + box[3] + margin, height),
+                    max(left - margin, 0),
+                    max(top - margin, 0),
+                    min(right + margin, width),
+                    min(bottom + margin, height),
                 )
         return crops
 

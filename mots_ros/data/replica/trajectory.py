@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from mots_ros.data.kitti_mots import IGNORE_ID, Annotation
-from mots_ros.data.rle import run_lengths
+from mots_ros.data.rle import box_of, spans
 
 Floats = NDArray[np.float64]
 
@@ -85,25 +85,20 @@ def trajectories(annotation: Annotation, length: int) -> dict[int, Trajectory]:
 
 
 def _sight(rle: bytes, size: tuple[int, int], crest_share: float) -> _Sighting | None:
-    """Measure a mask from its runs down the columns; None when it is empty."""
-    height, width = size
-    runs = run_lengths(rle, height * width)
-    ends = np.cumsum(runs)
-    starts, ends = (ends - runs)[1::2], ends[1::2]
-    starts, ends = starts[ends > starts], ends[ends > starts]
-    if len(starts) == 0:
+    """Measure a mask; None when it is empty."""
+    box = box_of(rle, size)
+    if box is None:
         return None
-    first_column, last_column = starts // height, (ends - 1) // height
-    # A run that goes on in the next column touches the bottom there and the top here.
-    wraps = bool((last_column > first_column).any())
-    top = 0 if wraps else int((starts % height).min())
-    bottom = height if wraps else int(((ends - 1) % height).max()) + 1
+    height, width = size
+    starts, ends = spans(rle, height * width)
+    _, top, _, bottom = box
     row = top + crest_share * (bottom - top)
-    at_crest = (starts <= first_column * height + row) & (ends > first_column * height + row)
-    columns = first_column[at_crest] if at_crest.any() else first_column
+    columns = starts // height
+    at_crest = (starts <= columns * height + row) & (ends > columns * height + row)
+    if at_crest.any():
+        columns = columns[at_crest]
     return _Sighting(
-        np.array([first_column[0], top, last_column[-1] + 1, bottom], np.float64),
-        np.array([columns.min(), columns.max() + 1], np.float64),
+        np.array(box, np.float64), np.array([columns.min(), columns.max() + 1], np.float64)
     )
 
 
