@@ -39,6 +39,7 @@ setup(
             "kitti_to_bag = mots_ros.commands.kitti_to_bag:main",
             "generate = mots_ros.commands.generate:main",
             "train = mots_ros.commands.train:main",
+            "checkpoint = mots_ros.commands.checkpoint:main",
         ],
     },
 )

@@ -21,6 +21,11 @@ ARGUMENTS = [
         description="Parameter file of the tracker.",
     ),
     DeclareLaunchArgument(
+        "weights",
+        default_value="",
+        description="Weights of the detector, .safetensors or .pth, in place of the file's.",
+    ),
+    DeclareLaunchArgument(
         "rviz",
         default_value="false",
         choices=["true", "false"],
@@ -49,23 +54,32 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    """When the tracker ends, so does everything else."""
-    tracker = Node(
-        package=PACKAGE,
-        executable="tracker_node",
-        name="mots_tracker",
-        parameters=[LaunchConfiguration("params")],
-        remappings=[IMAGE],
-        output="screen",
-        on_exit=Shutdown(reason="the tracker has ended"),
-    )
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", PathJoinSubstitution([SHARE, "rviz", "mots.rviz"])],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
-    return LaunchDescription([*ARGUMENTS, tracker, OpaqueFunction(function=replay), rviz])
+    programs = [OpaqueFunction(function=tracker), OpaqueFunction(function=replay), rviz]
+    return LaunchDescription([*ARGUMENTS, *programs])
+
+
+def tracker(context: LaunchContext) -> list[Node]:
+    """The node; when it ends, so does everything else."""
+    given = context.launch_configurations
+    parameters = [given["params"]]
+    if given["weights"]:
+        parameters.append({"detector.weights": given["weights"]})
+    node = Node(
+        package=PACKAGE,
+        executable="tracker_node",
+        name="mots_tracker",
+        parameters=parameters,
+        remappings=[IMAGE],
+        output="screen",
+        on_exit=Shutdown(reason="the tracker has ended"),
+    )
+    return [node]
 
 
 def replay(context: LaunchContext) -> list[Node]:

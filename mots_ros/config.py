@@ -53,7 +53,7 @@ class DetectorConfig:
 
     weights: str = parameter(
         "searchtrack_light.safetensors",
-        "Weights file; a bare name is looked up in the package's models folder.",
+        "Weights, .safetensors or a released .pth; a bare name is one of the package's models.",
         restart=True,
     )
     device: str = parameter(
@@ -79,6 +79,13 @@ class DetectorConfig:
         low=0,
         high=4096,
         step=32,
+        restart=True,
+    )
+    fit: str = parameter(
+        "contain",
+        "How images meet the input: contain shows them whole; longer_side fits the longer side to "
+        "the width; keep_small leaves those at their size that are not higher than the input.",
+        choices=("contain", "longer_side", "keep_small"),
         restart=True,
     )
     score_threshold: float = parameter(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mots_ros.commands import checkpoint as command
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
-from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 
 SMALL = dataclasses.replace(LIGHT, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
 
@@ -90,3 +92,170 @@ def test_file_with_a_strange_spec(weights: Path, spec: str) -> None:
     save_file(load_file(weights), weights, metadata={"spec": spec})
     with pytest.raises(CheckpointError, match="'spec' cannot be understood"):
         checkpoint.load(weights)
+
+
+SMALL_DLA34 = dataclasses.replace(DLA34, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint as SearchTrack's program writes it, of a network with fewer channels."""
+    monkeypatch.setattr(checkpoint, "DLA34", SMALL_DLA34)
+    return _write_released(tmp_path / "released.pth", SMALL_DLA34)
+
+
+def _write_released(path: Path, spec: NetworkSpec) -> Path:
+    torch.manual_seed(2)
+    state = {f"module.{k}": v for k, v in SearchTrackNet(spec).state_dict().items()}
+    state["module.base.fc.weight"] = torch.zeros(10, 4, 1, 1)
+    optimizer = {"state": {0: {"step": 7}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
+    torch.save({"epoch": 140, "state_dict": state, "optimizer": optimizer}, path)
+    return path
+
+
+def _change_released(path: Path, change) -> None:  # type: ignore[no-untyped-def]
+    document = torch.load(path, weights_only=True)
+    change(document["state_dict"])
+    torch.save(document, path)
+
+
+@pytest.mark.parametrize(
+    ("heads", "classes"),
+    [
+        ({}, ("car", "pedestrian")),
+        ({"offset_head": True, "mask_head": False, "amodal_head": True}, ("pedestrian",)),
+        ({"offset_head": True, "deformable": False}, ("class_1", "class_2", "class_3")),
+    ],
+)
+def test_released_checkpoint_tells_its_heads(
+    released: Path, heads: dict[str, bool], classes: tuple[str, ...]
+) -> None:
+    spec = dataclasses.replace(SMALL_DLA34, class_names=classes, **heads)
+    _write_released(released, spec)
+    net = checkpoint.load(released)
+    assert net.spec == spec
+    expected = torch.load(released, weights_only=True)["state_dict"]
+    for name, tensor in net.state_dict().items():
+        torch.testing.assert_close(tensor, expected[f"module.{name}"], rtol=0, atol=0)
+    assert checkpoint.read(released).unused == ("epoch", "optimizer", "base.fc.weight")
+
+
+def test_a_bare_state_dict_is_a_checkpoint_too(released: Path) -> None:
+    expected = checkpoint.load(released).state_dict()
+    torch.save(dict(expected), released)
+    assert set(checkpoint.load(released).state_dict()) == set(expected)
+
+
+def test_released_checkpoint_without_a_head(released: Path) -> None:
+    def change(state: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in state if name.startswith("module.sch.")]:
+            del state[name]
+
+    _change_released(released, change)
+    with pytest.raises(CheckpointError, match=r"released\.pth: missing: sch\.0\.bias, .* 1 more"):
+        checkpoint.load(released)
+
+
+def test_released_checkpoint_with_masks_but_no_kernels(released: Path) -> None:
+    def change(state: dict[str, torch.Tensor]) -> None:
+        del state["module.conv_weight.2.weight"]
+
+    _change_released(released, change)
+    with pytest.raises(CheckpointError, match=r"missing: conv_weight\.2\.weight$"):
+        checkpoint.load(released)
+
+
+def test_code_in_a_released_checkpoint_does_not_run(released: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "it_ran"
+
+    class Bomb:
+        def __reduce__(self):  # type: ignore[no-untyped-def]
+            return (os.mkdir, (str(witness),))
+
+    torch.save({"state_dict": torch.load(released)["state_dict"], "epoch": Bomb()}, released)
+    with pytest.raises(CheckpointError, match=r"refused, because it holds code .*: posix\.mkdir"):
+        checkpoint.load(released)
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 4, 3000])
+def test_truncated_released_checkpoint(released: Path, kept: int) -> None:
+    released.write_bytes(released.read_bytes()[:kept])
+    with pytest.raises(CheckpointError, match="damaged, truncated or no PyTorch checkpoint"):
+        checkpoint.load(released)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([1, 2], "expected a dict, found list"),
+        ({"state_dict": {}}, "expected tensors by name"),
+        ({"state_dict": {"hm.0.bias": "text"}}, "'hm.0.bias' is no tensor but str"),
+    ],
+)
+def test_documents_that_are_no_checkpoints(tmp_path: Path, document: object, message: str) -> None:
+    path = tmp_path / "odd.pth"
+    torch.save(document, path)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(path)
+
+
+def test_training_starts_from_what_fits(released: Path) -> None:
+    """CenterNet's COCO weights: another number of classes, no search, no masks."""
+
+    def change(state: dict[str, torch.Tensor]) -> None:
+        for name in [n for n in state if n.split(".")[1] in ("sch", "sch_weight", "seg")]:
+            del state[name]
+        state["module.hm.2.weight"] = torch.zeros(80, 4, 1, 1)
+        state["module.reg.2.bias"] = torch.zeros(2)
+
+    _change_released(released, change)
+    torch.manual_seed(3)
+    net = SearchTrackNet(SMALL_DLA34)
+    own = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    transfer = checkpoint.transfer(released, net)
+    assert set(transfer.kept) >= {"hm.2.weight", "sch.0.weight", "seg.2.bias"}
+    assert set(transfer.left) == {"hm.2.weight", "reg.2.bias"}
+    assert len(transfer.taken) + len(transfer.kept) == len(own)
+    stored = checkpoint.read(released).weights
+    for name, tensor in net.state_dict().items():
+        source = stored if name in transfer.taken else own
+        torch.testing.assert_close(tensor, source[name], rtol=0, atol=0)
+    assert str(transfer).endswith("as they were: hm, sch, sch_weight, seg; of no use here: hm, reg")
+
+
+def test_nothing_fits(released: Path) -> None:
+    torch.save({"state_dict": {"other": torch.zeros(1)}}, released)
+    with pytest.raises(CheckpointError, match="none of its 1 tensors fits"):
+        checkpoint.transfer(released, SearchTrackNet(SMALL_DLA34))
+
+
+def test_convert_and_describe(
+    released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ours.safetensors"
+    command.main(["convert", str(released), str(out), "--input", "64", "96"])
+    text = capsys.readouterr().out
+    assert "car, pedestrian" in text
+    assert "hm 2" in text and "sch_weight 593" in text
+    assert "multiply-adds for 64x96 pixels" in text
+    assert "boxes, tracks, masks" in text
+    expected = checkpoint.load(released).state_dict()
+    for name, tensor in checkpoint.load(out).state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=0)
+    with pytest.raises(SystemExit):
+        command.main(["convert", str(released), str(out)])
+    assert "exists; it is not overwritten" in capsys.readouterr().err
+
+
+def test_describe_says_why_a_file_does_not_run(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(state: dict[str, torch.Tensor]) -> None:
+        del state["module.sch.2.bias"]
+
+    _change_released(released, change)
+    command.main(["describe", str(released)])
+    text = capsys.readouterr().out
+    assert "no: missing: sch.2.bias" in text
+    assert "epoch, optimizer, base.fc.weight" in text

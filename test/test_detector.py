@@ -1,13 +1,16 @@
 """The detector reads boxes, labels and masks where the network puts them, in image pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from mots_ros.config import DetectorConfig
+from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Frame
-from mots_ros.detection.detector import CenterNetDetector, input_size
+from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.nets.dynamic import parameter_count
 from mots_ros.nets.searchtrack import LIGHT, HeadMaps, SearchTrackNet
 
@@ -29,7 +32,8 @@ class DrawnNet(SearchTrackNet):
         offset = torch.full((1, 2, 16, 64), 0.25)
         mask = torch.zeros(1, 8, 16, 64)
         mask[0, 0] = torch.arange(64.0) - 18.5
-        return HeadMaps(heat, size, offset, torch.zeros(1, 16, 16, 64), mask)
+        search = torch.zeros(1, 16, 16, 64)
+        return HeadMaps(heat, size, offset, amodal=None, search=search, mask=mask)
 
     def search_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
         return torch.ones(len(x), parameter_count(16))
@@ -86,8 +90,38 @@ def test_a_real_network_runs_on_odd_image_sizes() -> None:
     [((375, 1242), (192, 640)), ((480, 640), (480, 640)), ((10, 2000), (32, 640))],
 )
 def test_input_height_follows_the_image(image: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert input_size(image, DetectorConfig()) == expected
+    assert letterbox_of(image, DetectorConfig()) == Letterbox.contain(image, expected)
 
 
 def test_input_height_as_set() -> None:
-    assert input_size((375, 1242), CONFIG) == (64, 256)
+    assert letterbox_of((375, 1242), CONFIG) == Letterbox.contain((375, 1242), (64, 256))
+
+
+def test_small_images_may_keep_their_size() -> None:
+    config = DetectorConfig(input_width=960, input_height=544, fit="keep_small")
+    small = letterbox_of((480, 650), config)
+    assert (small.scale, small.input_size, small.offset_x) == (1.0, (480, 672), 11.0)
+    assert letterbox_of((1080, 1920), config) == Letterbox.contain((1080, 1920), (544, 960))
+
+
+def test_the_longer_side_takes_the_width() -> None:
+    config = DetectorConfig(input_width=1280, input_height=384, fit="longer_side")
+    letterbox = letterbox_of((375, 1242), config)
+    assert letterbox.scale == 1280 / 1242
+    assert letterbox.offset_y == pytest.approx((384 - 375 * 1280 / 1242) / 2)
+
+
+class AmodalNet(DrawnNet):
+    """The pedestrian as a MOT17 model sees it: the whole body by its edges, no mask."""
+
+    def heads(self, features: Tensor) -> HeadMaps:
+        edges = torch.tensor([-3.0, -8.0, 3.0, 12.0]).view(1, 4, 1, 1).expand(1, 4, 16, 64)
+        return replace(super().heads(features), amodal=edges, mask=None)
+
+
+def test_whole_objects_may_leave_the_image_and_need_no_masks() -> None:
+    detector = CenterNetDetector(AmodalNet(LIGHT), CONFIG, torch.device("cpu"))
+    found = detector(FRAME).detections
+    # From map pixel (20, 6) on; a map pixel is 8 image pixels.
+    np.testing.assert_allclose(found.boxes, [[136, -16, 184, 144]])
+    assert found.masks is None

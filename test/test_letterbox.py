@@ -95,6 +95,16 @@ def test_fine_detail_is_averaged_not_skipped():
     np.testing.assert_allclose(seen, 255 / 8, atol=2)
 
 
+def test_the_longer_side_fits_as_in_the_reference():
+    """The reference maps pixel indices, not centres: half a pixel grows by the scale."""
+    matrix = np.load(parity("preprocess.npz"))["trans_input"]
+    letterbox = Letterbox.longer_side((375, 1242), (384, 1280))
+    indices = np.array([[0.0, 0.0], [1241.0, 0.0], [600.0, 374.0]])
+    expected = indices @ matrix[:, :2].T + matrix[:, 2]
+    off = letterbox.image_to_input(indices + 0.5) - 0.5 - expected
+    np.testing.assert_allclose(off, (1280 / 1242 - 1) / 2, atol=1e-4)
+
+
 def test_the_warp_equals_the_reference():
     """The reference fits the width and cuts a pixel; it maps pixel indices, not centres."""
     reference = np.load(parity("preprocess.npz"))

@@ -36,8 +36,10 @@ class Letterbox:
     offset_y: float
 
     @classmethod
-    def contain(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Letterbox:
-        """The largest letterbox that shows the whole image, centred in the input.
+    def centred(
+        cls, image_size: tuple[int, int], input_size: tuple[int, int], scale: float
+    ) -> Letterbox:
+        """The image's centre in the input's centre; what is larger than the input is cut off.
 
         Raises:
             ValueError: a size is not positive, or the input is no multiple of the map stride.
@@ -46,7 +48,6 @@ class Letterbox:
             raise ValueError(f"sizes must be positive, not image {image_size}, input {input_size}")
         if input_size[0] % MAP_STRIDE or input_size[1] % MAP_STRIDE:
             raise ValueError(f"input size must be a multiple of {MAP_STRIDE}, not {input_size}")
-        scale = min(input_size[0] / image_size[0], input_size[1] / image_size[1])
         return cls(
             image_size,
             input_size,
@@ -54,6 +55,22 @@ class Letterbox:
             offset_x=(input_size[1] - scale * image_size[1]) / 2,
             offset_y=(input_size[0] - scale * image_size[0]) / 2,
         )
+
+    @classmethod
+    def contain(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Letterbox:
+        """The largest letterbox that shows the whole image; raises as ``centred``."""
+        height, width = (max(1, side) for side in image_size)
+        return cls.centred(
+            image_size, input_size, min(input_size[0] / height, input_size[1] / width)
+        )
+
+    @classmethod
+    def longer_side(cls, image_size: tuple[int, int], input_size: tuple[int, int]) -> Letterbox:
+        """The image's longer side takes the input's width; raises as ``centred``.
+
+        So SearchTrack's released program sees images. Of KITTI's it cuts a pixel above and below.
+        """
+        return cls.centred(image_size, input_size, input_size[1] / max(1, *image_size))
 
     @property
     def map_size(self) -> tuple[int, int]:

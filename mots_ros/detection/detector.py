@@ -31,25 +31,28 @@ class CenterNetDetector:
     @torch.inference_mode()
     def __call__(self, frame: Frame) -> Observation[SearchFeatures]:
         """Detect in one frame; what scores below the threshold is dropped."""
-        letterbox = Letterbox.contain(frame.size, input_size(frame.size, self.config))
+        letterbox = letterbox_of(frame.size, self.config)
         image = torch.from_numpy(letterbox.warp(frame.image)).to(self._device)
         # A channels-last view of the image's own memory: nothing is moved.
         features = self.net.features(normalised(image.permute(2, 0, 1).unsqueeze(0)))
         maps = self.net.heads(features)
         scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
         size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
-        boxes = boxes_at(size, offset, x, y)
+        if maps.amodal is None:
+            boxes = boxes_at(size, offset, x, y)
+        else:
+            boxes = torch.stack((x, y, x, y), dim=1) + maps.amodal[0, :, y, x].T
         first = torch.zeros_like(x)
-        masks = dynamic_network(
-            maps.mask[0],
-            self.net.mask_kernels(features, first, y, x),
-            torch.stack((x, y), dim=1).to(features.dtype),
-        ).sigmoid()
+        masks = None
+        if maps.mask is not None:
+            kernels = self.net.mask_kernels(features, first, y, x)
+            centres = torch.stack((x, y), dim=1).to(features.dtype)
+            masks = dynamic_network(maps.mask[0], kernels, centres).sigmoid().cpu().numpy()
         detections = Detections(
             letterbox.map_to_image(boxes.cpu().numpy()),
             scores.cpu().numpy(),
             labels.cpu().numpy(),
-            masks.cpu().numpy(),
+            masks,
         )
         kernels = self.net.search_kernels(features, first, y, x)
         search_features = SearchFeatures(maps.search[0], size, offset, kernels)
@@ -65,10 +68,21 @@ class CenterNetDetector:
         return tuple(values.flatten()[index] for values in (scores, labels, x, y))  # type: ignore[return-value]
 
 
-def input_size(image_size: tuple[int, int], config: DetectorConfig) -> tuple[int, int]:
-    """Height and width of the network's input; a height of 0 follows the image's shape."""
+def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterbox:
+    """Where an image of this height and width lies in the network's input.
+
+    An ``input_height`` of 0 follows the image's shape.
+    """
     height, width = config.input_height, config.input_width
+    if config.fit == "keep_small" and image_size[0] <= height:
+        return Letterbox.centred(image_size, _padded(image_size), 1.0)
     if height == 0:
         steps = image_size[0] * width / image_size[1] / NETWORK_STRIDE
         height = NETWORK_STRIDE * max(1, int(np.rint(steps)))
+    fit = Letterbox.longer_side if config.fit == "longer_side" else Letterbox.contain
+    return fit(image_size, (height, width))
+
+
+def _padded(size: tuple[int, int]) -> tuple[int, int]:
+    height, width = (-(-side // NETWORK_STRIDE) * NETWORK_STRIDE for side in size)
     return height, width

@@ -1,19 +1,73 @@
-"""Weights on disk: safetensors with the network's numbers in the header; nothing in it can run."""
+"""Weights on disk: our own safetensors files, and the checkpoints of the released programs.
+
+Our files carry the network's numbers in their header. SearchTrack's and CenterNet's ``.pth`` files
+carry tensors alone; their network is told from the names. Nothing in a file is ever run.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
-from mots_ros.nets.searchtrack import NetworkSpec, SearchTrackNet
+from mots_ros.nets.searchtrack import DLA34, NetworkSpec, SearchTrackNet
+
+OURS = ".safetensors"
+RELEASED_CLASSES = {1: ("pedestrian",), 2: ("car", "pedestrian")}
+"""What the classes of the released models are called, by their number."""
+
+UNUSED = ("base.fc.", "base.pre_hm_layer.", "base.pre_img_layer.")
+"""Layers that released checkpoints may hold though tracking never runs them: ImageNet's
+classifier, CenterTrack's inputs of the frame before."""
 
 
 class CheckpointError(ValueError):
     """A weights file is missing, damaged or of another network; the message names it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a weights file holds.
+
+    spec: the network that it says to be, or that its names tell.
+    weights: its tensors by our names.
+    unused: the names of what else is in the file.
+    """
+
+    spec: NetworkSpec
+    weights: dict[str, Tensor]
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Which tensors of a network came from a file: names, each ascending.
+
+    taken: now as in the file. kept: the network's own, for the file has none that fits. left: the
+    file's that fit nowhere.
+    """
+
+    taken: tuple[str, ...]
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def __str__(self) -> str:
+        text = f"{len(self.taken)} of {len(self.taken) + len(self.kept)} tensors taken"
+        if self.kept:
+            text += f"; as they were: {_modules(self.kept)}"
+        if self.left:
+            text += f"; of no use here: {_modules(self.left)}"
+        return text
 
 
 def save(net: SearchTrackNet, path: Path) -> None:
@@ -28,11 +82,46 @@ def load(path: Path) -> SearchTrackNet:
     """The network that a file describes, with its weights, in evaluation mode.
 
     Raises:
-        CheckpointError: the file is missing, truncated or no safetensors file, carries no spec, or
-            its tensors are not the spec's.
+        CheckpointError: the file cannot be read, or its tensors are not the network's.
+    """
+    checkpoint = read(path)
+    net = SearchTrackNet(checkpoint.spec)
+    expected, found = _shapes(net.state_dict()), _shapes(checkpoint.weights)
+    if found != expected:
+        raise CheckpointError(f"{path}: {_difference(expected, found)}")
+    net.load_state_dict(checkpoint.weights)
+    return net.eval()
+
+
+def transfer(path: Path, net: SearchTrackNet) -> Transfer:
+    """Start ``net`` from a file of another network: tensors of equal name and shape are taken.
+
+    This is how training starts from CenterNet's COCO weights.
+
+    Raises:
+        CheckpointError: the file cannot be read, or nothing in it fits.
+    """
+    weights = read(path).weights
+    own, found = _shapes(net.state_dict()), _shapes(weights)
+    taken = {name for name in own if found.get(name) == own[name]}
+    if not taken:
+        raise CheckpointError(f"{path}: none of its {len(found)} tensors fits the network")
+    net.load_state_dict({name: weights[name] for name in taken}, strict=False)
+    return Transfer(*(tuple(sorted(s)) for s in (taken, own.keys() - taken, found.keys() - taken)))
+
+
+def read(path: Path) -> Checkpoint:
+    """What a file holds, its tensors not yet compared with the network's.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds more than data.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weights file")
+    return _read_ours(path) if path.suffix == OURS else _read_released(path)
+
+
+def _read_ours(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -41,24 +130,72 @@ def load(path: Path) -> SearchTrackNet:
         raise CheckpointError(
             f"{path}: damaged, truncated or no safetensors file ({error})"
         ) from error
-    net = SearchTrackNet(_spec(path, metadata))
-    expected = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if found != expected:
-        raise CheckpointError(f"{path}: {_difference(expected, found)}")
-    net.load_state_dict(weights)
-    return net.eval()
-
-
-def _spec(path: Path, metadata: dict[str, str]) -> NetworkSpec:
     if "spec" not in metadata:
         raise CheckpointError(f"{path}: its header has no 'spec' that says what network it is")
     try:
         values = json.loads(metadata["spec"])
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return NetworkSpec(**values)
+        return Checkpoint(NetworkSpec(**values), weights)
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
+
+
+def _read_released(path: Path) -> Checkpoint:
+    document = _unpickled(path)
+    if not isinstance(document, Mapping):
+        raise CheckpointError(f"{path}: expected a dict, found {type(document).__name__}")
+    state = document.get("state_dict", document)
+    if not isinstance(state, Mapping) or not state:
+        raise CheckpointError(f"{path}: expected tensors by name in its 'state_dict'")
+    weights: dict[str, Tensor] = {}
+    unused = [] if state is document else [str(key) for key in document if key != "state_dict"]
+    for key, value in state.items():
+        name = str(key).removeprefix("module.")
+        if not isinstance(value, Tensor):
+            raise CheckpointError(f"{path}: '{key}' is no tensor but {type(value).__name__}")
+        if name.startswith(UNUSED):
+            unused.append(name)
+        else:
+            weights[name] = value
+    return Checkpoint(_released_spec(weights), weights, tuple(unused))
+
+
+def _unpickled(path: Path) -> Any:
+    """The file's document; ``weights_only`` refuses to name, let alone run, any code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        code = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if code:
+            raise CheckpointError(
+                f"{path}: refused, because it holds code and not only data: {code[1]}"
+            ) from error
+        raise CheckpointError(f"{path}: damaged, truncated or no PyTorch checkpoint") from error
+    except Exception as error:
+        # On damaged bytes torch's readers raise whatever they stumble over.
+        raise CheckpointError(
+            f"{path}: damaged, truncated or no PyTorch checkpoint ({type(error).__name__})"
+        ) from error
+
+
+def _released_spec(weights: Mapping[str, Tensor]) -> NetworkSpec:
+    """The DLA-34 with the heads that the names tell of."""
+    heads = {name.split(".")[0] for name in weights}
+    classes = len(weights["hm.2.weight"]) if "hm.2.weight" in weights else len(DLA34.class_names)
+    hidden = len(weights["hm.0.weight"]) if "hm.0.weight" in weights else DLA34.head_channels
+    return dataclasses.replace(
+        DLA34,
+        class_names=RELEASED_CLASSES.get(classes, tuple(f"class_{i + 1}" for i in range(classes))),
+        head_channels=hidden,
+        deformable=any("conv_offset_mask" in name for name in weights),
+        offset_head="reg" in heads,
+        mask_head=bool(heads & {"seg", "conv_weight"}),
+        amodal_head="ltrb_amodal" in heads,
+    )
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
 
 
 def _difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> str:
@@ -79,3 +216,8 @@ def _difference(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             parts.append(f"{title}: {', '.join(names[:3])}{more}")
     return "; ".join(parts)
+
+
+def _modules(names: Iterable[str]) -> str:
+    """The networks' parts that these tensors belong to."""
+    return ", ".join(sorted({name.split(".")[0] for name in names}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ class NetworkSpec:
 
     depths, channels: of ``DLA``. head_channels: width of every head. deformable: the neck's
     convolutions. offset_head: whether a ``reg`` head refines centres below the map's pixel.
+    mask_head: whether objects have masks; without, they are boxes only. amodal_head: whether an
+    ``ltrb_amodal`` head gives boxes of whole objects, also where they leave the image.
     """
 
     class_names: tuple[str, ...]
@@ -29,6 +31,8 @@ class NetworkSpec:
     head_channels: int
     deformable: bool
     offset_head: bool
+    mask_head: bool = True
+    amodal_head: bool = False
 
 
 DLA34 = NetworkSpec(
@@ -40,6 +44,11 @@ DLA34 = NetworkSpec(
     offset_head=False,
 )
 """The released KITTI MOTS model: 20,300,470 parameters."""
+
+DLA34_MOT = replace(
+    DLA34, class_names=("pedestrian",), offset_head=True, mask_head=False, amodal_head=True
+)
+"""The released MOT17 model, which has boxes but no masks: 20,256,266 parameters."""
 
 LIGHT = NetworkSpec(
     class_names=("car", "pedestrian"),
@@ -59,14 +68,17 @@ class HeadMaps:
     heat: logits [B, classes, H, W].
     size: width and height in map pixels [B, 2, H, W].
     offset: from the pixel's corner to the centre [B, 2, H, W], or None.
-    search: [B, 16, H, W]. mask: [B, 8, H, W].
+    amodal: from the pixel's corner to the whole object's left, top, right and bottom edge
+        [B, 4, H, W], or None.
+    search: [B, 16, H, W]. mask: [B, 8, H, W], or None.
     """
 
     heat: Tensor
     size: Tensor
     offset: Tensor | None
+    amodal: Tensor | None
     search: Tensor
-    mask: Tensor
+    mask: Tensor | None
 
 
 class SearchTrackNet(nn.Module):
@@ -96,8 +108,9 @@ class SearchTrackNet(nn.Module):
         self.reg = head(2) if spec.offset_head else None
         self.sch = head(SEARCH_CHANNELS)
         self.sch_weight = head(parameter_count(SEARCH_CHANNELS))
-        self.seg = head(MASK_CHANNELS)
-        self.conv_weight = head(parameter_count(MASK_CHANNELS))
+        self.seg = head(MASK_CHANNELS) if spec.mask_head else None
+        self.conv_weight = head(parameter_count(MASK_CHANNELS)) if spec.mask_head else None
+        self.ltrb_amodal = head(4) if spec.amodal_head else None
         # Nearly every pixel is background: heat map and search responses start at 10 %.
         nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
         nn.init.constant_(self.sch_weight[2].bias[-1:], -2.19)  # type: ignore[index]
@@ -112,9 +125,10 @@ class SearchTrackNet(nn.Module):
         return HeadMaps(
             heat=self.hm(features),
             size=self.wh(features),
-            offset=None if self.reg is None else self.reg(features),
+            offset=self.reg(features) if self.reg else None,
+            amodal=self.ltrb_amodal(features) if self.ltrb_amodal else None,
             search=self.sch(features),
-            mask=self.seg(features),
+            mask=self.seg(features) if self.seg else None,
         )
 
     def search_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
@@ -123,6 +137,7 @@ class SearchTrackNet(nn.Module):
 
     def mask_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Weights of the mask networks [N, 169] of the objects at batch, y, x (int64 [N])."""
+        assert self.conv_weight is not None, "this network has no masks"
         return _head_at(self.conv_weight, features, batch, y, x)
 
 

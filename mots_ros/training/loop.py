@@ -105,11 +105,11 @@ def pair_losses(
     features = features.float()
     maps = net.heads(features)
     places = _places(targets, features.shape[2:])
-    return {
-        **detection_losses(maps, targets, places),
-        "mask": mask_loss(net, features, maps, targets, places),
-        "search": pair_search_loss(net, features, maps, batch, places),
-    }
+    losses = detection_losses(maps, targets, places)
+    losses["search"] = pair_search_loss(net, features, maps, batch, places)
+    if maps.mask is not None:
+        losses["mask"] = mask_loss(net, features, maps.mask, targets, places)
+    return losses
 
 
 def detection_losses(
@@ -135,7 +135,7 @@ def detection_losses(
 def mask_loss(
     net: SearchTrackNet,
     features: Tensor,
-    maps: HeadMaps,
+    mask_maps: Tensor,
     targets: list[FrameTargets],
     places: list[Tensor],
 ) -> Tensor:
@@ -145,9 +145,9 @@ def mask_loss(
         if len(place):
             x, y = place.T
             kernels = net.mask_kernels(features, torch.full_like(x, image), y, x)
-            logits.append(dynamic_network(maps.mask[image], kernels, place.float()))
+            logits.append(dynamic_network(mask_maps[image], kernels, place.float()))
     if not logits:
-        return maps.mask.sum() * 0
+        return mask_maps.sum() * 0
     masks = torch.from_numpy(np.concatenate([target.masks for target in targets]))
     return dice_loss(torch.cat(logits), masks.float())
 

@@ -1,0 +1,118 @@
+"""Say what a weights file holds, or turn a released checkpoint into one of this package's files.
+
+Reads this package's .safetensors and the .pth files of SearchTrack's and CenterNet's programs.
+Nothing in a file is run, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from mots_ros.nets import checkpoint
+from mots_ros.nets.checkpoint import Checkpoint, CheckpointError
+from mots_ros.nets.searchtrack import NetworkSpec, SearchTrackNet
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``ros2 run mots_ros checkpoint``."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.task == "convert":
+            convert(options.file, options.out)
+        print(description(options.file, tuple(options.input)))
+    except (CheckpointError, OSError) as error:
+        parser.exit(2, f"checkpoint: error: {error}\n")
+
+
+def convert(file: Path, out: Path) -> None:
+    """Write the network of ``file`` as safetensors.
+
+    Raises:
+        CheckpointError: ``file`` cannot be loaded whole, or ``out`` exists or is named otherwise.
+    """
+    if out.suffix != checkpoint.OURS:
+        raise CheckpointError(f"{out}: the name must end in {checkpoint.OURS}")
+    if out.exists():
+        raise CheckpointError(f"{out} exists; it is not overwritten")
+    checkpoint.save(checkpoint.load(file), out)
+
+
+def description(file: Path, input_size: tuple[int, int]) -> str:
+    """What a file holds and what it can do, as lines of text; ``input_size`` is height, width."""
+    contents = checkpoint.read(file)
+    spec = contents.spec
+    count = sum(weight.numel() for name, weight in contents.weights.items() if _learnt(name))
+    names = spec.class_names
+    rows = {
+        "classes": ", ".join(names) if len(names) <= 10 else f"{len(names)} without names",
+        "backbone": f"DLA, depths {spec.depths}, channels {spec.channels}"
+        + (", deformable neck" if spec.deformable else ""),
+        "heads": _heads(contents),
+        "parameters": f"{count:,} ({count * 4 / 1e6:.1f} MB as float32)",
+    }
+    try:
+        checkpoint.load(file)
+    except CheckpointError as error:
+        # A file that only starts another network's training, such as CenterNet's, is no mistake.
+        rows["runs"] = f"no: {str(error).removeprefix(f'{file}: ')}"
+    else:
+        rows["operations"] = _operations(spec, input_size)
+        rows["runs"] = "boxes, tracks" + (", masks" if spec.mask_head else "; no masks")
+    if contents.unused:
+        rows["unused"] = ", ".join(contents.unused)
+    return "\n".join([str(file), *(f"  {name:<11} {value}" for name, value in rows.items())])
+
+
+def _learnt(name: str) -> bool:
+    return not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+def _heads(contents: Checkpoint) -> str:
+    """Every head's name and its number of channels."""
+    channels = {
+        name.split(".")[0]: len(weight)
+        for name, weight in contents.weights.items()
+        if name.endswith(".2.weight") and name.count(".") == 2
+    }
+    return ", ".join(f"{name} {count}" for name, count in channels.items())
+
+
+def _operations(spec: NetworkSpec, size: tuple[int, int]) -> str:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        net = SearchTrackNet(spec).eval()
+        net.heads(net.features(torch.empty(1, 3, *size)))
+    # One multiplication with its addition counts as one.
+    return f"{counter.get_total_flops() / 2e9:.1f} G multiply-adds for {size[0]}x{size[1]} pixels"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="checkpoint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tasks = parser.add_subparsers(dest="task", required=True)
+    describe = tasks.add_parser("describe", help="classes, heads, size, what it will run")
+    turn = tasks.add_parser("convert", help="write it as safetensors, and describe that")
+    for task in (describe, turn):
+        task.add_argument("file", type=Path, help=".safetensors or .pth")
+        task.add_argument(
+            "--input",
+            type=int,
+            nargs=2,
+            default=(384, 1280),
+            metavar=("HEIGHT", "WIDTH"),
+            help="network input for which operations are counted; default: 384 1280",
+        )
+    turn.add_argument("out", type=Path, help="new file to write, .safetensors")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
