@@ -12,7 +12,7 @@ from mots_ros.data.drives import AnnotatedFrame
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
 from mots_ros.training.clips import Clip, load_clips
 from mots_ros.training.loop import Schedule, pair_losses, train
-from mots_ros.training.losses import dice_loss, focal_map
+from mots_ros.training.losses import dice_loss, focal_map, mask_loss, semantic_loss
 from mots_ros.training.pairs import Pair, make_pair, pairs
 from mots_ros.training.targets import (
     MIN_OVERLAP,
@@ -78,6 +78,8 @@ def test_frame_targets_by_hand() -> None:
     assert targets.heat_weight[7, 0] == 0 and targets.heat_weight[0, 15] == 0
     assert targets.heat_weight.sum() == 8 * 16 - 3
     np.testing.assert_array_equal(targets.masks[1], instances == 2001)
+    assert targets.semantic.sum(axis=(1, 2)).tolist() == [16, 10]
+    assert targets.semantic[1, 4, 12] == 0.5
 
 
 def test_no_objects() -> None:
@@ -115,11 +117,11 @@ def test_focal_loss_by_hand() -> None:
 
 def test_dice_loss_of_equal_and_disjoint_masks() -> None:
     target = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]]])
-    logits = torch.tensor([[[99.0, -99.0]], [[-99.0, 99.0]]])
-    torch.testing.assert_close(dice_loss(logits, target), torch.tensor(0.5), atol=2e-3, rtol=0)
+    found = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+    torch.testing.assert_close(dice_loss(found, target), torch.tensor(0.5), atol=1e-3, rtol=0)
 
 
-def test_dice_loss_asks_for_the_outline_between_cells() -> None:
+def test_mask_loss_asks_for_the_outline_between_cells() -> None:
     """A strip two pixels wide, half a cell: the cell's probability that draws it so wide wins over
     the one that says what share of the cell it covers."""
     target = torch.zeros(1, 4, 12)
@@ -127,10 +129,19 @@ def test_dice_loss_asks_for_the_outline_between_cells() -> None:
 
     def loss(middle: float) -> float:
         probability = torch.tensor([[[0.01, middle, 0.01]]])
-        return float(dice_loss(torch.logit(probability), target))
+        return float(mask_loss(torch.logit(probability), target))
 
     assert loss(0.65) < loss(0.5) - 0.1
     assert loss(0.65) < loss(0.99) - 0.1
+
+
+def test_semantic_loss_by_hand() -> None:
+    """Two covered cells, one of them found with certainty; an ignored cell; an uncertain one."""
+    logits = torch.tensor([[[[0.0, 99.0, 99.0, 0.0]]]])
+    target = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
+    weight = torch.tensor([[[1.0, 1.0, 0.0, 1.0]]])
+    expected = 2 * 0.25 * np.log(2) / 2
+    assert float(semantic_loss(logits, target, weight)) == pytest.approx(expected)
 
 
 def test_pair_speaks_of_one_view(clip: Clip) -> None:
@@ -175,17 +186,17 @@ def test_losses_are_finite_without_objects() -> None:
     nobody = np.zeros((0, 2), np.float32)
     image = np.zeros((64, 64, 3), np.uint8)
     pair = Pair(image, image, targets, targets, nobody, np.zeros((0, 16, 16), np.float32))
-    for name, loss in pair_losses(SearchTrackNet(LIGHT), [pair]).items():
+    for name, loss in pair_losses(SearchTrackNet(LIGHT), torch.nn.Conv2d(8, 2, 1), [pair]).items():
         assert torch.isfinite(loss), name
 
 
 def test_a_few_steps_learn_the_toy_drive(clip: Clip) -> None:
     torch.manual_seed(0)
-    net = SearchTrackNet(LIGHT)
+    net, semantic = SearchTrackNet(LIGHT), torch.nn.Conv2d(8, 2, 1)
     probe = [make_pair(clip, 5, 6, (128, 256), np.random.default_rng(s)) for s in range(4)]
 
     def total() -> float:
-        return sum(loss.item() for loss in pair_losses(net.train(), probe).values())
+        return sum(loss.item() for loss in pair_losses(net.train(), semantic, probe).values())
 
     before = total()
     saved: list[int] = []

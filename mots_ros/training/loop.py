@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.normalise import normalised
-from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
-from mots_ros.training.losses import dice_loss, heatmap_loss, search_loss
+from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
+from mots_ros.training.losses import heatmap_loss, mask_loss, search_loss, semantic_loss
 from mots_ros.training.pairs import Pair
 from mots_ros.training.targets import FrameTargets
 
@@ -65,8 +65,11 @@ def train(
         FloatingPointError: a loss is not finite.
     """
     averaged = copy.deepcopy(net).requires_grad_(False)
+    semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
     optimiser = torch.optim.AdamW(
-        net.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
+        [*net.parameters(), *semantic.parameters()],
+        schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
     )
     rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.rate)
     batches = _prefetched(samples, schedule.batch)
@@ -74,7 +77,7 @@ def train(
     net.train()
     progress = tqdm(range(schedule.iterations), "train", unit="batch")
     for iteration in progress:
-        losses = pair_losses(net, next(batches), schedule.bfloat16)
+        losses = pair_losses(net, semantic, next(batches), schedule.bfloat16)
         loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):
             values = {name: value.item() for name, value in losses.items()}
@@ -94,9 +97,13 @@ def train(
 
 
 def pair_losses(
-    net: SearchTrackNet, batch: list[Pair], bfloat16: bool = False
+    net: SearchTrackNet, semantic: nn.Module, batch: list[Pair], bfloat16: bool = False
 ) -> dict[str, Tensor]:
-    """Equation 2 term by term, over a batch of pairs; both frames teach detection and masks."""
+    """Equation 2 term by term, over a batch of pairs; both frames teach detection and masks.
+
+    ``semantic`` tells the classes from the mask features alone. Only training has it: it makes them
+    see arms and legs, where the dynamic networks would be content with round shapes.
+    """
     earlier, later = [pair.earlier for pair in batch], [pair.later for pair in batch]
     targets = [p.earlier_targets for p in batch] + [p.later_targets for p in batch]
     images = torch.from_numpy(np.stack(earlier + later)).permute(0, 3, 1, 2)
@@ -108,7 +115,10 @@ def pair_losses(
     losses = detection_losses(maps, targets, places)
     losses["search"] = pair_search_loss(net, features, maps, batch, places)
     if maps.mask is not None:
-        losses["mask"] = mask_loss(net, features, maps.mask, targets, places)
+        losses["mask"] = object_mask_loss(net, features, maps.mask, targets, places)
+        cover = torch.from_numpy(np.stack([target.semantic for target in targets]))
+        weight = torch.from_numpy(np.stack([target.heat_weight for target in targets]))
+        losses["semantic"] = semantic_loss(semantic(maps.mask), cover, weight)
     return losses
 
 
@@ -132,14 +142,14 @@ def detection_losses(
     return losses
 
 
-def mask_loss(
+def object_mask_loss(
     net: SearchTrackNet,
     features: Tensor,
     mask_maps: Tensor,
     targets: list[FrameTargets],
     places: list[Tensor],
 ) -> Tensor:
-    """Dice loss of every object's own mask network."""
+    """The loss of the masks that every object's own network draws."""
     logits = []
     for image, place in enumerate(places):
         if len(place):
@@ -149,7 +159,7 @@ def mask_loss(
     if not logits:
         return mask_maps.sum() * 0
     masks = torch.from_numpy(np.concatenate([target.masks for target in targets]))
-    return dice_loss(torch.cat(logits), masks.float())
+    return mask_loss(torch.cat(logits), masks.float())
 
 
 def pair_search_loss(

@@ -35,19 +35,37 @@ def search_loss(logits: Tensor, target: Tensor) -> Tensor:
     return focal_map(logits, target).sum() / max(1, len(logits))
 
 
-def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """CondInst's mask loss, the mean over objects.
+def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """CondInst's Dice loss in the pixels of the network's input, of the masks as they are and as
+    they will be published.
 
     Args:
         logits: [N, h, w] on the network's map.
         target: [N, H, W] in [0, 1], in the pixels of the network's input.
 
-    The probabilities are enlarged and, softly, cut at one half, as ``core.masks`` publishes them: a
-    person who covers no cell of the map wholly is still asked for as thin as they are.
+    ``core.masks`` enlarges the probabilities and cuts them at one half. Cut softly here, a person
+    who covers no cell of the map wholly is still asked for as thin as they are; uncut, the loss
+    reaches cells that are wrong and sure of it.
     """
     probability = F.interpolate(logits.sigmoid()[None], target.shape[1:], mode="bilinear")[0]
-    probability = (SHARPNESS * (probability - 0.5)).sigmoid().flatten(1)
-    target = target.flatten(1)
+    cut = (SHARPNESS * (probability - 0.5)).sigmoid()
+    return dice_loss(probability, target) + dice_loss(cut, target)
+
+
+def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """One minus the Dice coefficient, the mean over objects. [N, H, W] each, in [0, 1]."""
+    probability, target = probability.flatten(1), target.flatten(1)
     shared = (probability * target).sum(1)
     total = (probability**2).sum(1) + (target**2).sum(1)
     return (1 - (2 * shared + 1e-4) / (total + 1e-4)).mean()
+
+
+def semantic_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """CondInst's auxiliary loss: which class covers a cell, over the number of covered cells.
+
+    ``logits`` and ``target`` in [0, 1] are [B, C, H, W], ``weight`` is [B, H, W]; easy cells count
+    little, as in the focal loss.
+    """
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    hard = (logits.sigmoid() - target) ** 2
+    return (entropy * hard * weight.unsqueeze(1)).sum() / target.sum().clamp(min=1)

@@ -24,6 +24,7 @@ class FrameTargets:
     heat: [classes, h, w] in [0, 1]. heat_weight: [h, w], 0 where nothing may be learnt.
     ids, labels: int64 [N]. centres, sizes: [N, 2] as x, y in continuous map coordinates.
     masks: bool [N, 4 h, 4 w], the visible part of every object in the frame's own pixels.
+    semantic: [classes, h, w] the share of every map pixel that objects of a class cover.
     """
 
     heat: FloatArray
@@ -33,6 +34,7 @@ class FrameTargets:
     centres: FloatArray
     sizes: FloatArray
     masks: NDArray[np.bool_]
+    semantic: FloatArray
 
     @property
     def pixels(self) -> IntArray:
@@ -68,6 +70,8 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
         sizes.append(size)
         masks.append(visible.view(bool))
     weight = 1 - _coverage(ignored).round()
+    classes_of = instances // 1000
+    semantic = [_coverage((classes_of == label + 1) & ~ignored) for label in range(classes)]
     return FrameTargets(
         heat,
         np.maximum(weight, heat.max(axis=0) == 1).astype(np.float32),
@@ -76,6 +80,7 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
         np.array(centres, np.float32).reshape(-1, 2),
         np.array(sizes, np.float32).reshape(-1, 2),
         np.array(masks, bool).reshape(-1, *instances.shape),
+        np.stack(semantic),
     )
 
 
