@@ -122,7 +122,9 @@ def test_without_truth_there_are_results_and_pictures_only(bag, pipeline, tmp_pa
     out = tmp_path / "out"
     run(bag, "--out", out)
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert files == ["contact_sheet.png", "results/drive.txt"]
+    assert files == ["boxes/car/drive.txt", "contact_sheet.png", "results/drive.txt"]
+    first = (out / "boxes" / "car" / "drive.txt").read_text().splitlines()[0]
+    assert first.startswith("1,8,11.00,21.00,30.00,20.00,")
     assert "HOTA" not in capsys.readouterr().out
 
 
@@ -281,3 +283,25 @@ def test_frames_without_stamps_cannot_be_matched():
 def test_a_drive_without_frames_has_no_results():
     with pytest.raises(EvaluationError, match="found none"):
         track([], lambda frame: tracked_frame(SIZE, {}), ("car",))
+
+
+def test_public_detections_reach_their_frames(bag, tmp_path, monkeypatch):
+    seen = []
+
+    def step(frame: Frame) -> TrackedFrame:
+        seen.append(frame.public.tolist())
+        return tracked_frame(SIZE, {}, frame.stamp_ns)
+
+    built = SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+    monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
+    public = tmp_path / "det.txt"
+    public.write_text("3,-1,1,1,50,40,1\n")
+    run(bag, "--public-detections", public, "--out", tmp_path / "out")
+    assert seen == [[], [], [[0, 0, 50, 40]], [], [], []]
+
+
+def test_public_detections_that_are_none(bag, pipeline, tmp_path, capsys):
+    public = tmp_path / "det.txt"
+    public.write_text("something\n")
+    said = refusal(capsys, bag, "--public-detections", public, "--out", tmp_path / "out")
+    assert "det.txt, line 1: expected frame,id,left" in said

@@ -182,3 +182,15 @@ def test_parameters_change_between_frames(candidate: Candidate) -> None:
     tracker.config = TrackerConfig(birth_threshold=0.9)
     tracked = tracker.step(candidate.observation(1, (5, 10, 0), (100, 60, 0)))
     assert tracked.ids.tolist() == [1]
+
+
+def test_tracks_start_beside_public_detections_alone(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    shown = candidate.observation(0, (10, 10, 0), (90, 50, 0))
+    public = np.array([[12, 11, 42, 31]], np.float32)
+    beside = replace(shown, frame=replace(shown.frame, public=public))
+    assert tracker.step(beside).detections.boxes[:, 0].tolist() == [10]
+    # Once started, it needs no public detection any more.
+    shown = candidate.observation(1, (11, 10, 0), (90, 50, 0))
+    nobody = replace(shown, frame=replace(shown.frame, public=public[:0]))
+    assert tracker.step(nobody).ids.tolist() == [1]

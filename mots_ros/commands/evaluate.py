@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from mots_ros.config import Config, ConfigError, load_config
+from mots_ros.core.types import FloatArray, Frame
 from mots_ros.data.bags import BagDrive
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import Annotation, AnnotationError
+from mots_ros.data.mot_challenge import read_boxes
 from mots_ros.evaluation.collect import track
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.report import (
@@ -31,13 +35,20 @@ from mots_ros.evaluation.report import (
 from mots_ros.evaluation.scores import check_fits
 from mots_ros.progress import progress
 
+NO_BOXES = np.zeros((0, 4), np.float32)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``ros2 run mots_ros evaluate``."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.results is not None and (options.config is not None or options.set):
-        parser.error("--results are tracked already: --config and --set change nothing there")
+    if options.results is not None and (
+        options.config is not None or options.set or options.public_detections is not None
+    ):
+        parser.error(
+            "--results are tracked already: --config, --set and --public-detections change "
+            "nothing there"
+        )
     try:
         report = _evaluate(options)
     except (AnnotationError, ConfigError, DriveError, EvaluationError) as error:
@@ -68,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         help="one parameter, such as detector.score_threshold=0.5; may be repeated",
     )
     parser.add_argument(
+        "--public-detections",
+        type=Path,
+        metavar="DET_TXT",
+        help="MOT Challenge text: tracks start only beside these boxes, frame 1 being the first "
+        "image of the bag",
+    )
+    parser.add_argument(
         "--results", type=Path, help="bag with what the live node published for this drive"
     )
     parser.add_argument(
@@ -84,7 +102,8 @@ def _evaluate(options: argparse.Namespace) -> Report:
         return report_recording(folder, drive, options.results, truth)
     config = load_config(options.config) if options.config is not None else Config()
     config = config.with_values(dict(_assignment(text) for text in options.set))
-    return _track_and_report(folder, drive, config, truth)
+    public = read_boxes(options.public_detections) if options.public_detections else None
+    return _track_and_report(folder, drive, config, truth, public)
 
 
 def _truth_of(drive: BagDrive, path: Path) -> Annotation:
@@ -106,7 +125,11 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _track_and_report(
-    folder: Path, drive: BagDrive, config: Config, truth: Annotation | None
+    folder: Path,
+    drive: BagDrive,
+    config: Config,
+    truth: Annotation | None,
+    public: Mapping[int, FloatArray] | None,
 ) -> Report:
     # Imported late: torch takes seconds to load, and bad inputs should be told at once.
     from mots_ros.build import build_pipeline
@@ -118,7 +141,9 @@ def _track_and_report(
         raise EvaluationError(str(error)) from error
     make_folder(folder)
     start = time.monotonic()
-    frames = progress(drive, len(drive), "tracking")
+    frames: Iterable[Frame] = progress(drive, len(drive), "tracking")
+    if public is not None:
+        frames = (replace(f, public=public.get(i, NO_BOXES)) for i, f in enumerate(frames))
     results = track(frames, pipeline.step, pipeline.detector.class_names)
     seconds = time.monotonic() - start
     print(

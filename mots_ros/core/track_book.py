@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from mots_ros.config import TrackerConfig
-from mots_ros.core import kalman
+from mots_ros.core import kalman, public_detections
 from mots_ros.core.assignment import Matches
-from mots_ros.core.types import Detections, Track, TrackedDetections, TrackStatus
+from mots_ros.core.types import Detections, FloatArray, Track, TrackedDetections, TrackStatus
 
 _LONGEST_STEP = 10.0
 """Frames beyond which constant velocity predicts nothing; longer gaps count as this long."""
@@ -54,12 +54,14 @@ class TrackBook:
         matches: Matches,
         config: TrackerConfig,
         memories: Sequence[Any] | None = None,
+        public: FloatArray | None = None,
     ) -> TrackedDetections:
         """Take in a frame's detections.
 
         Args:
             matches: rows are the tracks that ``predict`` returned, columns the detections.
             memories: what the tracker wants to remember of each detection, if anything.
+            public: boxes beside which alone tracks may start; None for anywhere.
 
         Returns:
             The detections of confirmed tracks, in the order of ``detections``.
@@ -75,7 +77,10 @@ class TrackBook:
                 seen[column] = _seen(track, detections, column, memories[column], config)
             elif track.status is not TrackStatus.TENTATIVE and track.misses < config.max_misses:
                 unseen.append(replace(track, status=TrackStatus.LOST, misses=track.misses + 1))
-        for column in matches.unmatched_cols.tolist():
+        births = matches.unmatched_cols
+        if public is not None:
+            births = public_detections.beside(public, detections.boxes, births)
+        for column in births.tolist():
             if detections.scores[column] > config.birth_threshold:
                 self._last_id += 1
                 seen[column] = _born(self._last_id, detections, column, memories[column], config)

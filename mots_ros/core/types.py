@@ -29,12 +29,14 @@ class Frame:
     """One camera image.
 
     ``stamp_ns`` is the camera's time in nanoseconds, ``frame_id`` its optical frame, ``image`` an
-    RGB uint8 array [H, W, 3].
+    RGB uint8 array [H, W, 3]. ``public`` [N, 4] are another detector's boxes in image pixels, where
+    tracks may start only beside those; None where they may start anywhere.
     """
 
     stamp_ns: int
     frame_id: str
     image: Image
+    public: FloatArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 
-from mots_ros.data import kitti_mots
+from mots_ros.data import kitti_mots, mot_challenge
 from mots_ros.data.drives import Drive
 from mots_ros.data.kitti_mots import Annotation
 from mots_ros.data.tracked_bags import TrackedBag
@@ -101,8 +101,9 @@ def write_report(
 ) -> Report:
     """Write results, pictures and, where there is ground truth, scores into a new folder.
 
-    The folder gets ``results/<drive>.txt`` in the KITTI MOTS format and ``contact_sheet.png``;
-    with ground truth also ``scores.json``, ``scores.csv`` and ``tracks.png``.
+    The folder gets ``results/<drive>.txt`` in the KITTI MOTS format, ``boxes/<class>/<drive>.txt``
+    in the MOT Challenge format and ``contact_sheet.png``; with ground truth also ``scores.json``,
+    ``scores.csv`` and ``tracks.png``.
 
     Args:
         drive: whose frames the results are of; frame i of the truth is its i-th.
@@ -120,6 +121,10 @@ def write_report(
     files = [folder / "results" / f"{drive.name}.txt"]
     files[0].parent.mkdir()
     kitti_mots.write(files[0], reported)
+    for label, name in enumerate(results.class_names):
+        files.append(folder / "boxes" / name / f"{drive.name}.txt")
+        files[-1].parent.mkdir(parents=True)
+        mot_challenge.write_tracks(files[-1], results.boxes(label))
 
     scores = None
     matches: list[FrameMatches] = []
@@ -134,9 +139,9 @@ def write_report(
             **({"parameters": dict(parameters)} if parameters else {}),
         }
         files += [folder / "scores.json", folder / "scores.csv", folder / "tracks.png"]
-        files[1].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        files[2].write_text(score_csv(scores), encoding="utf-8")
-        save_tracks_plot(files[3], f"{drive.name}: tracks", matches, track_ids, unanswered)
+        files[-3].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        files[-2].write_text(score_csv(scores), encoding="utf-8")
+        save_tracks_plot(files[-1], f"{drive.name}: tracks", matches, track_ids, unanswered)
 
     counts = [len(reported.frames.get(frame, ())) for frame in range(length)]
     remarks = contact_sheet.choose_frames(counts, matches, track_ids)

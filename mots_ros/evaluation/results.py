@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mots_ros.core.masks import pixel_values
-from mots_ros.core.types import Detections, LabelImage, TrackedFrame
+from mots_ros.core.types import Detections, FloatArray, LabelImage, TrackedFrame
 from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds
 from mots_ros.data.rle import decode, encode
 from mots_ros.evaluation.errors import EvaluationError
@@ -87,6 +87,14 @@ class Results:
             if rle is not None:
                 label_image[decode(rle, self.size)] = value
         return replace(report.tracked, label_image=label_image)
+
+    def boxes(self, label: int) -> Iterator[tuple[int, int, FloatArray, float]]:
+        """Frame number, track id, box [4] and score of every result of a class, by frame."""
+        for frame, report in sorted(self._reports.items()):
+            found = report.tracked.detections
+            for index in np.flatnonzero(found.labels == label):
+                track_id = int(report.tracked.ids[index])
+                yield frame, track_id, found.boxes[index], float(found.scores[index])
 
     def annotation(self) -> tuple[Annotation, dict[int, int]]:
         """The results in the KITTI MOTS format, and the track id behind each of its object ids.

@@ -37,7 +37,9 @@ class SearchTracker:
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)
         matches = assignment.METHODS[self.config.assignment](cost)
-        return self._book.advance(detections, matches, self.config, features.kernels.unbind())
+        return self._book.advance(
+            detections, matches, self.config, features.kernels.unbind(), observation.frame.public
+        )
 
     def reset(self) -> None:
         """See ``Tracker.reset``."""

@@ -32,7 +32,7 @@ class SortTracker:
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)
         matches = assignment.METHODS[self.config.assignment](cost)
-        return self._book.advance(detections, matches, self.config)
+        return self._book.advance(detections, matches, self.config, public=observation.frame.public)
 
     def reset(self) -> None:
         """See ``Tracker.reset``."""
