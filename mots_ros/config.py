@@ -125,6 +125,12 @@ class TrackerConfig:
     search_candidates: int = parameter(
         3, "Candidates that each track's search may propose.", low=1, high=20
     )
+    candidate_boxes: str = parameter(
+        "filter",
+        "Size of candidates, and where a track stands whose search finds nothing: filter takes "
+        "both from the motion filter; released from the size map and the last detection.",
+        choices=("filter", "released"),
+    )
     search_peak_window: int = parameter(
         5, "Side of the peak window on the search response, odd.", low=1, high=15, step=2
     )

@@ -73,8 +73,30 @@ def test_the_gap_behind_an_occluder_is_bridged() -> None:
     assert tracker.step(observe(13, {3: (31, 10)})).ids.tolist() == [1]
 
 
-def test_an_unfound_track_stands_where_it_was_last_seen() -> None:
-    """Its looks changed, but it is still there: the search finds nothing, the last box matches."""
+def test_an_unfound_track_stands_where_it_should_be() -> None:
+    """Its looks change while it drives on; the released tracker waits where it saw it last."""
+    ids = {}
+    for boxes in ("filter", "released"):
+        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
+        for frame in range(5):
+            tracker.step(observe(frame, {1: (10 + 5 * frame, 10)}))
+        ids[boxes] = tracker.step(observe(5, {2: (35, 10)})).ids.tolist()
+    assert ids == {"filter": [1], "released": [2]}
+
+
+def test_a_neighbour_s_size_does_not_mislead() -> None:
+    """In a crowd the size map at the response's peak may speak of somebody much larger."""
+    ids = {}
+    for boxes in ("filter", "released"):
+        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
+        tracker.step(observe(0, {1: (10, 10)}))
+        crowd = observe(1, {1: (11, 10)})
+        crowd.features.size[:] = 60
+        ids[boxes] = tracker.step(crowd).ids.tolist()
+    assert ids == {"filter": [1], "released": [2]}
+
+
+def test_an_unfound_track_that_stands_still_keeps_its_id() -> None:
     tracker = SearchTracker(TrackerConfig())
     tracker.step(observe(0, {1: (10, 10)}))
     assert tracker.step(observe(1, {2: (10, 10)})).ids.tolist() == [1]

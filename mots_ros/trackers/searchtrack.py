@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from mots_ros.config import TrackerConfig
-from mots_ros.core import assignment
+from mots_ros.core import assignment, kalman
 from mots_ros.core.costs import matching_cost, search_affinity
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.track_book import TrackBook
@@ -14,7 +14,7 @@ from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetection
 from mots_ros.nets.search import SearchFeatures, search
 
 UNFOUND_SCORE = 0.5
-"""What the last known box of a track counts for when its search finds nothing."""
+"""What the box where a track should be counts for when its search finds nothing."""
 
 
 class SearchTracker:
@@ -50,12 +50,16 @@ class SearchTracker:
     ) -> tuple[FloatArray, FloatArray]:
         """Boxes [T, K + 1, 4] in image pixels and their scores [T, K + 1] for every track.
 
-        The last one is where the track was last seen; it counts only when the search found
-        nothing.
+        The last one is where the track should be; it counts only when the search found nothing.
+        The search says where an object is; in a crowd, the size map at that very pixel may speak of
+        the neighbour, so the filter says how large it is.
         """
-        last_seen = np.array([track.box for track in tracks], np.float32).reshape(-1, 1, 4)
         if not tracks:
-            return last_seen, last_seen[..., 0]
+            return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
+        by_filter = self.config.candidate_boxes == "filter"
+        expected = np.array(
+            [kalman.box_of(track.mean) if by_filter else track.box for track in tracks], np.float32
+        ).reshape(-1, 1, 4)
         centres = letterbox.image_to_map(np.array([track.mean[:2] for track in tracks]))
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])
@@ -67,10 +71,14 @@ class SearchTracker:
                 self.config.search_candidates,
             )
         found = letterbox.map_to_image(boxes.cpu().numpy())
+        if by_filter:
+            centre = (found[..., :2] + found[..., 2:]) / 2
+            half = (expected[..., 2:] - expected[..., :2]) / 2
+            found = np.concatenate([centre - half, centre + half], axis=-1)
         trusted = scores.cpu().numpy()
         trusted[trusted <= self.config.search_threshold] = 0
         fallback = np.where(trusted.any(axis=1, keepdims=True), 0, UNFOUND_SCORE)
         return (
-            np.concatenate([found, last_seen], axis=1),
+            np.concatenate([found, expected], axis=1),
             np.concatenate([trusted, fallback.astype(np.float32)], axis=1),
         )
