@@ -14,7 +14,7 @@ from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import Detections, TrackStatus
 from shared import parity
 
-CONFIG = TrackerConfig()
+CONFIG = TrackerConfig(birth_threshold=0.4, max_misses=8)
 FRAME_NS = 100_000_000
 BOX = [100.0, 50.0, 140.0, 70.0]
 
