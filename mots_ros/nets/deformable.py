@@ -30,7 +30,7 @@ class DeformableConv(nn.Module):
         b, c, h, w = x.shape
         offset, logits = self.conv_offset_mask(x).split((18, 9), dim=1)
         taps = torch.arange(9, device=x.device)
-        dy, dx = offset.view(b, 9, 2, h, w).unbind(2)
+        dy, dx = offset.reshape(b, 9, 2, h, w).unbind(2)
         rows = torch.arange(h, device=x.device).view(h, 1)
         columns = torch.arange(w, device=x.device)
         y = dy + (rows + (taps // 3 - 1).view(9, 1, 1))
@@ -40,6 +40,7 @@ class DeformableConv(nn.Module):
         sampled = F.grid_sample(
             x, grid.view(b, 9 * h, w, 2).to(x.dtype), padding_mode="zeros", align_corners=False
         )
-        sampled = sampled.view(b, c, 9, h * w) * logits.sigmoid().view(b, 1, 9, h * w)
-        out = self.weight.view(-1, c * 9) @ sampled.reshape(b, c * 9, h * w)
+        # Reshaped and not viewed: in a channels-last network maps and weights lie otherwise.
+        sampled = sampled.reshape(b, c, 9, h * w) * logits.sigmoid().reshape(b, 1, 9, h * w)
+        out = self.weight.reshape(-1, c * 9) @ sampled.reshape(b, c * 9, h * w)
         return (out + self.bias.view(-1, 1)).view(b, -1, h, w)
