@@ -54,6 +54,7 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
+    """The tracker; RViz and the player where they are asked for."""
     rviz = Node(
         package="rviz2",
         executable="rviz2",

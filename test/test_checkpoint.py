@@ -54,14 +54,19 @@ def test_truncated_file(weights: Path, kept: int) -> None:
         checkpoint.load(weights)
 
 
+class Bomb:
+    """Makes the folder ``witness`` when it is unpickled."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return (os.mkdir, (str(self.witness),))
+
+
 def test_pickled_code_does_not_run(weights: Path, tmp_path: Path) -> None:
     witness = tmp_path / "it_ran"
-
-    class Bomb:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
-            return (Path.touch, (witness,))
-
-    weights.write_bytes(pickle.dumps(Bomb()))
+    weights.write_bytes(pickle.dumps(Bomb(witness)))
     with pytest.raises(CheckpointError, match="no safetensors file"):
         checkpoint.load(weights)
     assert not witness.exists()
@@ -167,12 +172,8 @@ def test_released_checkpoint_with_masks_but_no_kernels(released: Path) -> None:
 
 def test_code_in_a_released_checkpoint_does_not_run(released: Path, tmp_path: Path) -> None:
     witness = tmp_path / "it_ran"
-
-    class Bomb:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
-            return (os.mkdir, (str(witness),))
-
-    torch.save({"state_dict": torch.load(released)["state_dict"], "epoch": Bomb()}, released)
+    state = torch.load(released, weights_only=True)["state_dict"]
+    torch.save({"state_dict": state, "epoch": Bomb(witness)}, released)
     with pytest.raises(CheckpointError, match=r"refused, because it holds code .*: posix\.mkdir"):
         checkpoint.load(released)
     assert not witness.exists()

@@ -12,7 +12,7 @@ from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_c
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
-from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
+from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, SearchTrackNet
 from shared import parity
 
 
@@ -49,6 +49,12 @@ def test_the_full_model_has_the_released_parameters() -> None:
         net = SearchTrackNet(DLA34)
     ours = {name: list(tensor.shape) for name, tensor in net.state_dict().items()}
     assert ours == {name: shape for name, (shape, _) in released.items()}
+
+
+def test_the_full_boxes_only_model_has_the_released_number_of_parameters() -> None:
+    with torch.device("meta"):
+        net = SearchTrackNet(DLA34_MOT)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 20_256_266
 
 
 def _dynamic_by_hand(features: np.ndarray, weights: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -23,29 +23,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
+        contents = checkpoint.read(options.file)
         if options.task == "convert":
-            convert(options.file, options.out)
-        print(description(options.file, tuple(options.input)))
+            convert(contents, options.out)
+        print(description(contents, tuple(options.input)))
     except (CheckpointError, OSError) as error:
         parser.exit(2, f"checkpoint: error: {error}\n")
 
 
-def convert(file: Path, out: Path) -> None:
-    """Write the network of ``file`` as safetensors.
+def convert(contents: Checkpoint, out: Path) -> None:
+    """Write the network of a file as safetensors.
 
     Raises:
-        CheckpointError: ``file`` cannot be loaded whole, or ``out`` exists or is named otherwise.
+        CheckpointError: the file does not hold it whole, or ``out`` exists or is named otherwise.
     """
     if out.suffix != checkpoint.OURS:
         raise CheckpointError(f"{out}: the name must end in {checkpoint.OURS}")
     if out.exists():
         raise CheckpointError(f"{out} exists; it is not overwritten")
-    checkpoint.save(checkpoint.load(file), out)
+    checkpoint.save(contents.network(), out)
 
 
-def description(file: Path, input_size: tuple[int, int]) -> str:
+def description(contents: Checkpoint, input_size: tuple[int, int]) -> str:
     """What a file holds and what it can do, as lines of text; ``input_size`` is height, width."""
-    contents = checkpoint.read(file)
     spec = contents.spec
     count = sum(weight.numel() for name, weight in contents.weights.items() if _learnt(name))
     names = spec.class_names
@@ -57,16 +57,18 @@ def description(file: Path, input_size: tuple[int, int]) -> str:
         "parameters": f"{count:,} ({count * 4 / 1e6:.1f} MB as float32)",
     }
     try:
-        checkpoint.load(file)
+        contents.network()
     except CheckpointError as error:
         # A file that only starts another network's training, such as CenterNet's, is no mistake.
-        rows["runs"] = f"no: {str(error).removeprefix(f'{file}: ')}"
+        rows["runs"] = f"no: {str(error).removeprefix(f'{contents.path}: ')}"
     else:
         rows["operations"] = _operations(spec, input_size)
         rows["runs"] = "boxes, tracks" + (", masks" if spec.mask_head else "; no masks")
     if contents.unused:
         rows["unused"] = ", ".join(contents.unused)
-    return "\n".join([str(file), *(f"  {name:<11} {value}" for name, value in rows.items())])
+    return "\n".join(
+        [str(contents.path), *(f"  {name:<11} {value}" for name, value in rows.items())]
+    )
 
 
 def _learnt(name: str) -> bool:
@@ -99,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tasks = parser.add_subparsers(dest="task", required=True)
     describe = tasks.add_parser("describe", help="classes, heads, size, what it will run")
-    turn = tasks.add_parser("convert", help="write it as safetensors, and describe that")
+    turn = tasks.add_parser("convert", help="write it as safetensors, and describe it")
     for task in (describe, turn):
         task.add_argument("file", type=Path, help=".safetensors or .pth")
         task.add_argument(

@@ -16,7 +16,6 @@ from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
 from mots_ros.nets import checkpoint
-from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
 from mots_ros.training.clips import load_clips
 from mots_ros.training.loop import Schedule, train
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         print(json.dumps(_train(options)))
-    except (CheckpointError, FloatingPointError, OSError, ValueError) as error:
+    except (FloatingPointError, OSError, ValueError) as error:
         parser.exit(2, f"train: error: {error}\n")
 
 
@@ -73,7 +72,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     """Train as the options say; returns what came of it.
 
     Raises:
-        ValueError: there is nothing to train on, or the file to write exists.
+        ValueError: there is nothing to train on, the file to write exists, or one to read is wrong.
     """
     if options.out.exists():
         raise ValueError(f"{options.out} exists; it is not overwritten")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mots_ros.core.boxes import area
 from mots_ros.core.types import IntArray
 
 
@@ -24,7 +25,7 @@ def beside(public: NDArray[Any], boxes: NDArray[Any], unmatched: IntArray) -> In
         The chosen indexes, ascending.
     """
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    areas = area(boxes)
     left = unmatched.tolist()
     chosen = []
     for centre in (public[:, :2] + public[:, 2:]) / 2:
@@ -32,7 +33,7 @@ def beside(public: NDArray[Any], boxes: NDArray[Any], unmatched: IntArray) -> In
             break
         distance = ((centres[left] - centre) ** 2).sum(axis=1)
         closest = left[int(distance.argmin())]
-        if distance.min() < area[closest]:
+        if distance.min() < areas[closest]:
             chosen.append(closest)
             left.remove(closest)
     return np.array(sorted(chosen), np.int64)

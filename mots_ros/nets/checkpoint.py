@@ -37,16 +37,30 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a weights file holds.
+    """What the weights file at ``path`` holds.
 
     spec: the network that it says to be, or that its names tell.
     weights: its tensors by our names.
     unused: the names of what else is in the file.
     """
 
+    path: Path
     spec: NetworkSpec
     weights: dict[str, Tensor]
     unused: tuple[str, ...] = ()
+
+    def network(self) -> SearchTrackNet:
+        """The network with these weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: the tensors are not the network's.
+        """
+        net = SearchTrackNet(self.spec)
+        expected, found = _shapes(net.state_dict()), _shapes(self.weights)
+        if found != expected:
+            raise CheckpointError(f"{self.path}: {_difference(expected, found)}")
+        net.load_state_dict(self.weights)
+        return net.eval()
 
 
 @dataclass(frozen=True)
@@ -84,13 +98,7 @@ def load(path: Path) -> SearchTrackNet:
     Raises:
         CheckpointError: the file cannot be read, or its tensors are not the network's.
     """
-    checkpoint = read(path)
-    net = SearchTrackNet(checkpoint.spec)
-    expected, found = _shapes(net.state_dict()), _shapes(checkpoint.weights)
-    if found != expected:
-        raise CheckpointError(f"{path}: {_difference(expected, found)}")
-    net.load_state_dict(checkpoint.weights)
-    return net.eval()
+    return read(path).network()
 
 
 def transfer(path: Path, net: SearchTrackNet) -> Transfer:
@@ -135,7 +143,7 @@ def _read_ours(path: Path) -> Checkpoint:
     try:
         values = json.loads(metadata["spec"])
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return Checkpoint(NetworkSpec(**values), weights)
+        return Checkpoint(path, NetworkSpec(**values), weights)
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
 
@@ -157,7 +165,7 @@ def _read_released(path: Path) -> Checkpoint:
             unused.append(name)
         else:
             weights[name] = value
-    return Checkpoint(_released_spec(weights), weights, tuple(unused))
+    return Checkpoint(path, _released_spec(weights), weights, tuple(unused))
 
 
 def _unpickled(path: Path) -> Any:
