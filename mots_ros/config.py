@@ -122,6 +122,13 @@ class TrackerConfig:
     search_threshold: float = parameter(
         0.4, "Search responses below this score are no candidates.", low=0.0, high=1.0
     )
+    kernel_threshold: float = parameter(
+        0.0,
+        "Tracks are searched for only if their last detection, which wrote the search kernel, "
+        "scored at least this.",
+        low=0.0,
+        high=1.0,
+    )
     search_candidates: int = parameter(
         3, "Candidates that each track's search may propose.", low=1, high=20
     )

@@ -285,6 +285,21 @@ def test_a_drive_without_frames_has_no_results():
         track([], lambda frame: tracked_frame(SIZE, {}), ("car",))
 
 
+def test_boxes_remain_where_the_masks_format_has_too_few_ids(bag, tmp_path, monkeypatch, capsys):
+    def step(frame: Frame) -> TrackedFrame:
+        first = (frame.stamp_ns // 10**9 - START_S) * 200 + 1
+        found = {first + i: (i % 96, i // 96, i % 96 + 1, i // 96 + 1) for i in range(200)}
+        return tracked_frame(SIZE, found, frame.stamp_ns)
+
+    built = SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+    monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit):
+        run(bag, "--out", out)
+    assert "more than 999 tracks" in capsys.readouterr().err
+    assert len((out / "boxes" / "car" / "drive.txt").read_text().splitlines()) == 200 * LENGTH
+
+
 def test_public_detections_reach_their_frames(bag, tmp_path, monkeypatch):
     seen = []
 

@@ -96,6 +96,15 @@ def test_a_neighbour_s_size_does_not_mislead() -> None:
     assert ids == {"filter": [1], "released": [2]}
 
 
+def test_a_track_last_seen_badly_is_not_searched_for() -> None:
+    ids = {}
+    for threshold in (0.85, 0.95):
+        tracker = SearchTracker(TrackerConfig(kernel_threshold=threshold))
+        tracker.step(observe(0, {1: (10, 10)}))
+        ids[threshold] = tracker.step(observe(1, {1: (30, 10)})).ids.tolist()
+    assert ids == {0.85: [1], 0.95: [2]}
+
+
 def test_an_unfound_track_that_stands_still_keeps_its_id() -> None:
     tracker = SearchTracker(TrackerConfig())
     tracker.step(observe(0, {1: (10, 10)}))

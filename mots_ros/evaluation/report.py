@@ -115,16 +115,20 @@ def write_report(
     length = len(drive)
     if truth is not None:
         check_fits("the ground truth", truth, results.size, length)
-    reported, track_ids = results.annotation()
     unanswered = tuple(frame for frame in range(length) if frame not in results)
     make_folder(folder)
-    files = [folder / "results" / f"{drive.name}.txt"]
-    files[0].parent.mkdir()
-    kitti_mots.write(files[0], reported)
+    files: list[Path] = []
+
+    def into(*parts: str) -> Path:
+        files.append(folder.joinpath(*parts))
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        return files[-1]
+
+    # Boxes first: they remain where KITTI MOTS' format has not enough ids for the masks.
     for label, name in enumerate(results.class_names):
-        files.append(folder / "boxes" / name / f"{drive.name}.txt")
-        files[-1].parent.mkdir(parents=True)
-        mot_challenge.write_tracks(files[-1], results.boxes(label))
+        mot_challenge.write_tracks(into("boxes", name, f"{drive.name}.txt"), results.boxes(label))
+    reported, track_ids = results.annotation()
+    kitti_mots.write(into("results", f"{drive.name}.txt"), reported)
 
     scores = None
     matches: list[FrameMatches] = []
@@ -138,10 +142,11 @@ def write_report(
             "scores": score_values(scores),
             **({"parameters": dict(parameters)} if parameters else {}),
         }
-        files += [folder / "scores.json", folder / "scores.csv", folder / "tracks.png"]
-        files[-3].write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        files[-2].write_text(score_csv(scores), encoding="utf-8")
-        save_tracks_plot(files[-1], f"{drive.name}: tracks", matches, track_ids, unanswered)
+        into("scores.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        into("scores.csv").write_text(score_csv(scores), encoding="utf-8")
+        save_tracks_plot(
+            into("tracks.png"), f"{drive.name}: tracks", matches, track_ids, unanswered
+        )
 
     counts = [len(reported.frames.get(frame, ())) for frame in range(length)]
     remarks = contact_sheet.choose_frames(counts, matches, track_ids)
@@ -150,8 +155,7 @@ def write_report(
         title += ", white outline: missed"
     tiles = list(_tiles(drive, remarks, results, truth, matches))
     sheet = contact_sheet.compose(title, tiles, results.class_names)
-    files.append(folder / "contact_sheet.png")
-    cv2.imwrite(str(files[-1]), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(into("contact_sheet.png")), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     return Report(drive.name, length, unanswered, scores, tuple(files))
 
 

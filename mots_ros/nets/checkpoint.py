@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pickle
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -172,18 +171,14 @@ def _unpickled(path: Path) -> Any:
     """The file's document; ``weights_only`` refuses to name, let alone run, any code."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except Exception as error:
+        # On damaged bytes torch's readers raise whatever they stumble over.
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
         if code:
             raise CheckpointError(
                 f"{path}: refused, because it holds code and not only data: {code[1]}"
             ) from error
         raise CheckpointError(f"{path}: damaged, truncated or no PyTorch checkpoint") from error
-    except Exception as error:
-        # On damaged bytes torch's readers raise whatever they stumble over.
-        raise CheckpointError(
-            f"{path}: damaged, truncated or no PyTorch checkpoint ({type(error).__name__})"
-        ) from error
 
 
 def _released_spec(weights: Mapping[str, Tensor]) -> NetworkSpec:

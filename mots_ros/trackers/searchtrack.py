@@ -77,6 +77,7 @@ class SearchTracker:
             found = np.concatenate([centre - half, centre + half], axis=-1)
         trusted = scores.cpu().numpy()
         trusted[trusted <= self.config.search_threshold] = 0
+        trusted[[track.score < self.config.kernel_threshold for track in tracks]] = 0
         fallback = np.where(trusted.any(axis=1, keepdims=True), 0, UNFOUND_SCORE)
         return (
             np.concatenate([found, expected], axis=1),
