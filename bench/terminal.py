@@ -1,0 +1,112 @@
+"""What the measuring commands share: how they are asked, how they fail, how they answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mots_ros.config import Config, ConfigError
+from mots_ros.data.drives import DriveError
+from mots_ros.data.kitti_mots import AnnotationError
+from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.nets.checkpoint import CheckpointError
+
+
+def command(about: str) -> argparse.ArgumentParser:
+    """A parser with the options of every measuring command."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", help="weights file; default: the embedded model")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="one parameter, such as detector.input_width=768; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, help="new JSON file with everything that was measured")
+    return parser
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    measure: Callable[[argparse.Namespace], tuple[str, Mapping[str, Any]]],
+    arguments: Sequence[str] | None,
+) -> None:
+    """Print the text that ``measure`` returns and write its values to --out.
+
+    Whatever cannot be used ends the program with one line.
+    """
+    options = parser.parse_args(arguments)
+    try:
+        if options.out is not None and options.out.exists():
+            raise EvaluationError(f"{options.out} exists; it is not overwritten")
+        if options.out is not None and not options.out.parent.is_dir():
+            raise EvaluationError(f"{options.out.parent}: expected a folder for {options.out.name}")
+        text, values = measure(options)
+        print(text)
+        if options.out is not None:
+            with options.out.open("x") as file:
+                json.dump(values, file, indent=1, allow_nan=False)
+    except (
+        *(AnnotationError, CheckpointError, ConfigError, DriveError, EvaluationError),
+        OSError,
+    ) as error:
+        parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+
+
+def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
+    """The configuration that --weights and --set describe.
+
+    Raises ConfigError, also for parameters that begin like one of ``unused``: they would change
+    nothing.
+    """
+    values = dict(_assignment(text) for text in options.set)
+    if options.weights is not None:
+        # A name without a folder would be looked for among the package's models.
+        values["detector.weights"] = os.path.join(".", options.weights)
+    for name in values:
+        if name.startswith(unused):
+            raise ConfigError(f"'{name}' changes nothing here")
+    return Config().with_values(values)
+
+
+def table(rows: Sequence[Sequence[str]], names: int) -> str:
+    """Aligned rows of cells; the first row holds titles, the first ``names`` columns are text."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in (rows[0], ["-" * width for width in widths], *rows[1:]):
+        cells = [text.ljust(width) for text, width in zip(row[:names], widths, strict=False)]
+        cells += [text.rjust(width) for text, width in zip(row, widths, strict=True)][names:]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def cell(value: float, sign: str = "") -> str:
+    """A whole number as it is, others with one decimal, a dash for NaN; ``sign`` may be "+"."""
+    if isinstance(value, int):
+        return f"{value:{sign}d}"
+    return "-" if math.isnan(value) else f"{value:{sign}.1f}"
+
+
+def plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The values as JSON holds them: None for NaN."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: expected PARAMETER=VALUE")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
