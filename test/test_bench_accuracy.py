@@ -19,7 +19,7 @@ from mots_ros.core.types import Detections, Frame, Observation, TrackedDetection
 from mots_ros.data.drives import AnnotatedFrame
 from mots_ros.data.kitti_mots import objects_of
 from mots_ros.evaluation.scores import ClassScores
-from mots_ros.nets.dynamic import dynamic_network, parameter_count
+from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
 from mots_ros.nets.search import SearchFeatures
 from mots_ros.trackers.searchtrack import SearchTracker
 
@@ -170,6 +170,21 @@ def test_without_the_motion_map_the_expected_place_does_not_matter() -> None:
     weights[:, :, :2] = 0
     assert torch.equal(stripped[:, : 16 * 18], weights.flatten(1))
     assert torch.equal(stripped[:, 16 * 18 :], kernels[:, 16 * 18 :])
+
+
+def test_a_search_without_the_motion_map_is_not_led_astray() -> None:
+    """A kernel that answers only ten cells right of where its standing car is expected."""
+    w1, w2, w3, b1 = torch.zeros(16, 18), torch.eye(16), torch.zeros(16), torch.zeros(16)
+    w1[0, 0], b1[0], w3[0] = -COORDINATE_SCALE, -9, 20
+    kernel = torch.cat([w1.flatten(), w2.flatten(), w3, b1, torch.zeros(16), torch.tensor([-10.0])])
+    ids = {}
+    for kind in (SearchTracker, ablations.WithoutMotionMap):
+        tracker = kind(TrackerConfig())
+        for number in range(2):
+            seen = observe(number, (8, 16, 32, 32))
+            features = replace(seen.features, kernels=kernel.unsqueeze(0))
+            ids[kind] = tracker.step(replace(seen, features=features)).ids.tolist()
+    assert ids == {SearchTracker: [2], ablations.WithoutMotionMap: [1]}
 
 
 @pytest.mark.parametrize(
