@@ -16,3 +16,11 @@ def parity(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"reference numbers are missing: {path}; MOTS_SHARED names their folder")
     return path
+
+
+def data(name: str) -> Path:
+    """A set of recorded images or annotations; skips the test where it is missing."""
+    path = SHARED / "data" / name
+    if not path.exists():
+        pytest.skip(f"recorded data are missing: {path}; MOTS_SHARED names their folder")
+    return path

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from mots_ros.core.types import Frame, Image
+from mots_ros.core.types import Frame
 from mots_ros.data import kitti_calibration
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.drives import FRAME_ID, DriveError
+from mots_ros.data.image_files import read_rgb
 
 FRAME_PERIOD_NS = 100_000_000
 
@@ -46,6 +44,11 @@ class FolderDrive:
     stamps_ns: tuple[int, ...]
     calibration: Calibration | None = None
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The frame numbers of the images, ascending; a folder may hold but some of a recording."""
+        return tuple(_number_of(path) for path in self.files)
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -53,7 +56,7 @@ class FolderDrive:
         """Read the images; raises DriveError for one that is unreadable or of another size."""
         size = None
         for path, stamp_ns in zip(self.files, self.stamps_ns, strict=True):
-            frame = Frame(stamp_ns, FRAME_ID, _read(path))
+            frame = Frame(stamp_ns, FRAME_ID, read_rgb(path))
             size = size or frame.size
             if frame.size != size:
                 raise DriveError(
@@ -88,7 +91,7 @@ def open_folder(source: Path | str) -> FolderDrive:
 
 def _raw(root: Path) -> FolderDrive:
     """A KITTI raw recording."""
-    files = _numbered_images(root / "image_02" / "data")
+    files = numbered_images(root / "image_02" / "data")
     timestamps = root / "image_02" / "timestamps.txt"
     stamps = _stamps_in(timestamps, files) if timestamps.exists() else _stamps_by_number(files)
     calibration = root.parent / "calib_cam_to_cam.txt"
@@ -104,7 +107,7 @@ def _raw(root: Path) -> FolderDrive:
 
 def _sequence(folder: Path) -> FolderDrive:
     """A sequence of KITTI tracking, or just images."""
-    files = _numbered_images(folder)
+    files = numbered_images(folder)
     camera, name = folder.absolute().parent, folder.absolute().name
     calibration = camera.parent / "calib" / f"{name}.txt"
     return FolderDrive(
@@ -117,16 +120,16 @@ def _sequence(folder: Path) -> FolderDrive:
     )
 
 
-def _numbered_images(folder: Path) -> dict[int, Path]:
-    """The image files by ascending frame number, the last number in their names."""
+def numbered_images(folder: Path) -> dict[int, Path]:
+    """The image files of a folder by ascending frame number, the last number in their names.
+
+    Raises DriveError where there are none, or a name gives no number or one that another has.
+    """
     files: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in _ENDINGS:
             continue
-        numbers = re.findall("[0-9]+", path.stem)
-        if not numbers:
-            raise DriveError(f"{path}: expected a frame number in the image's name, found none")
-        number = int(numbers[-1])
+        number = _number_of(path)
         if number > _MAX_NUMBER:
             raise DriveError(
                 f"{path}: expected a frame number of at most {_MAX_NUMBER} in the image's name"
@@ -139,6 +142,13 @@ def _numbered_images(folder: Path) -> dict[int, Path]:
     if not files:
         raise DriveError(f"{folder}: expected {_LAYOUTS}, found no image files")
     return dict(sorted(files.items()))
+
+
+def _number_of(path: Path) -> int:
+    numbers = re.findall("[0-9]+", path.stem)
+    if not numbers:
+        raise DriveError(f"{path}: expected a frame number in the image's name, found none")
+    return int(numbers[-1])
 
 
 def _stamps_by_number(numbers: Iterable[int]) -> tuple[int, ...]:
@@ -179,20 +189,8 @@ def _nanoseconds(text: str) -> int:
 
 def _first_size(files: Mapping[int, Path]) -> tuple[int, int]:
     """Height and width of the first image."""
-    image = _read(next(iter(files.values())))
+    image = read_rgb(next(iter(files.values())))
     return image.shape[0], image.shape[1]
-
-
-def _read(path: Path) -> Image:
-    """The RGB image in a file."""
-    try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise DriveError(f"{path}: expected a PNG or JPEG image, found what cannot be read as one")
-    rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return rgb
 
 
 def _shown(size: tuple[int, int]) -> str:
