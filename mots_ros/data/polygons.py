@@ -174,18 +174,17 @@ def _parse_labels(text: bytes, path: Path) -> list[tuple[int, NDArray[np.float64
             continue
         first, *rest = line.split()
         try:
-            corners = np.array(rest, np.float64)
-            name = _YOLO_NAMES.get(int(first))
+            class_number, corners = int(first), np.array(rest, np.float64)
         except ValueError:
-            corners, name = np.empty(0), None
-        inside = ((corners >= 0) & (corners <= 1)).all()
-        if len(corners) < _LEAST_NUMBERS or len(corners) % 2 or not inside:
+            class_number, corners = -1, np.empty(0)
+        enough = len(corners) >= _LEAST_NUMBERS and len(corners) % 2 == 0
+        if class_number < 0 or not enough or not ((corners >= 0) & (corners <= 1)).all():
             raise AnnotationError(
                 f"{path}:{number}: expected class x1 y1 x2 y2 x3 y3 ..., at least three corners "
                 f"with numbers from 0 to 1, found {line[:60]!r}"
             )
-        if name is not None:
-            outlines.append((_CLASSES[name], corners.reshape(-1, 2)))
+        if class_number in _YOLO_NAMES:
+            outlines.append((_CLASSES[_YOLO_NAMES[class_number]], corners.reshape(-1, 2)))
     return outlines
 
 
@@ -217,7 +216,7 @@ def _coco_shape(
     class_id = IGNORE_CLASS if item.get("iscrowd") else class_ids[item["category_id"]]
     try:
         return class_id, _coco_runs(item["segmentation"], size)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise AnnotationError(
             f"{path}: annotation {item.get('id')}: expected polygons or runs in {size[1]} x "
             f"{size[0]} pixels (width x height): {error!r}"
@@ -241,6 +240,8 @@ def _coco_runs(segmentation: Any, size: tuple[int, int]) -> bytes:
         # Four numbers would be taken for a box.
         if len(numbers) < _LEAST_NUMBERS or len(numbers) % 2 or not np.isfinite(numbers).all():
             raise ValueError(f"found a polygon of {len(numbers)} numbers, or not finite")
+    if not polygons:
+        raise ValueError("found no polygon")
     return _rle_of([numbers.reshape(-1, 2) for numbers in polygons], size)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mots_ros.data import kitti_mots
 from mots_ros.data.annotated import bag_drive, kitti_mots_drives, mots_challenge_drives
 from mots_ros.data.camvid import camvid_drives
-from mots_ros.data.drives import AnnotatedDrive
+from mots_ros.data.drives import AnnotatedDrive, AnnotatedFrame
 from mots_ros.data.polygons import coco_drives, polygon_drives
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
@@ -117,13 +119,40 @@ def _seeds(value: object) -> range:
     raise _Unfit("the first and the last seed, such as [1000, 1047]")
 
 
-def _street(seeds: range, length: int) -> list[StreetDrive]:
-    return [StreetDrive(seed, length) for seed in seeds]
+@dataclass(frozen=True)
+class MadeUpDrive:
+    """A drive that is made where it is iterated.
+
+    A street fills 50 MB and takes a second to lay out: too much to keep dozens of them, to send
+    them to other processes, or to make those that a cache has.
+
+    name, length: those of the drive.
+    make: the drive; it is pickled with this one.
+    """
+
+    name: str
+    length: int
+    make: Callable[[], AnnotatedDrive]
+
+    class_names = kitti_mots.CLASS_NAMES
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[AnnotatedFrame]:
+        return iter(self.make())
+
+
+def _street(seeds: range, length: int) -> list[MadeUpDrive]:
+    return [
+        MadeUpDrive(f"street_{seed:04d}", length, functools.partial(StreetDrive, seed, length))
+        for seed in seeds
+    ]
 
 
 def _replica(
     annotations: Sequence[Path], seed: int, only: Sequence[str] | None = None
-) -> list[ReplicaDrive]:
+) -> list[MadeUpDrive]:
     files: list[Path] = []
     for path in annotations:
         found = sorted(path.glob("*.txt")) if path.is_dir() else [path]
@@ -139,7 +168,14 @@ def _replica(
                     f"{_alternatives(name, sorted(stems))}"
                 )
         files = [file for file in files if file.stem in only]
-    return [ReplicaDrive(file, seed) for file in files]
+    return [
+        MadeUpDrive(
+            f"replica_{file.stem}_{seed}",
+            max(kitti_mots.read(file).frames) + 1,
+            functools.partial(ReplicaDrive, file, seed),
+        )
+        for file in files
+    ]
 
 
 def _bag(bag: Path, annotation: Path, topic: str | None = None) -> list[AnnotatedDrive]:
