@@ -192,9 +192,9 @@ class Config:
         known = parameters()
         for name, value in values.items():
             if name not in known:
-                raise ConfigError(f"unknown parameter '{name}'; {_alternatives(name, known)}")
+                raise ConfigError(f"unknown parameter '{name}'; {alternatives(name, known)}")
             stage, key = name.split(".")
-            changes.setdefault(stage, {})[key] = _checked(name, known[name], value)
+            changes.setdefault(stage, {})[key] = checked(name, known[name], value)
         return dataclasses.replace(
             self,
             **{
@@ -250,6 +250,20 @@ def load_config(path: Path) -> Config:
     return config
 
 
+def setting(text: str) -> tuple[str, Any]:
+    """Name and value of a command line's ``NAME=VALUE``; the value is read as YAML.
+
+    Raises ConfigError.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: expected NAME=VALUE")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
+
+
 def owned_by_ros(name: str) -> bool:
     """Whether rclpy itself declares this parameter."""
     return name in ("use_sim_time", "start_type_description_service") or name.startswith(
@@ -257,7 +271,8 @@ def owned_by_ros(name: str) -> bool:
     )
 
 
-def _alternatives(name: str, known: Mapping[str, Any]) -> str:
+def alternatives(name: str, known: Mapping[str, Any]) -> str:
+    """What somebody who wrote ``name`` may have meant."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
 
@@ -272,8 +287,8 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
-    """``value`` in the field's own type, or a ConfigError."""
+def checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
+    """``value`` in the type of a field made by ``parameter``, or a ConfigError."""
     kind = type(entry.default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

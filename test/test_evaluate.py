@@ -253,7 +253,7 @@ def test_a_misspelt_key(bag, tmp_path, capsys):
     [
         ("tracker.max_mises=3", "'tracker.max_mises'"),
         ("tracker.max_misses=three", "'tracker.max_misses' must be int"),
-        ("tracker.max_misses", "expected PARAMETER=VALUE"),
+        ("tracker.max_misses", "expected NAME=VALUE"),
         ("tracker.name=[", "--set tracker.name=["),
     ],
 )

@@ -12,12 +12,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
-from mots_ros.config import Config, ConfigError, load_config
+from mots_ros.config import Config, ConfigError, load_config, setting
 from mots_ros.core.types import FloatArray, Frame
 from mots_ros.data.bags import BagDrive
 from mots_ros.data.drives import DriveError
@@ -75,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        metavar="PARAMETER=VALUE",
+        metavar="NAME=VALUE",
         help="one parameter, such as detector.score_threshold=0.5; may be repeated",
     )
     parser.add_argument(
@@ -101,7 +99,7 @@ def _evaluate(options: argparse.Namespace) -> Report:
     if options.results is not None:
         return report_recording(folder, drive, options.results, truth)
     config = load_config(options.config) if options.config is not None else Config()
-    config = config.with_values(dict(_assignment(text) for text in options.set))
+    config = config.with_values(dict(map(setting, options.set)))
     public = read_boxes(options.public_detections) if options.public_detections else None
     return _track_and_report(folder, drive, config, truth, public)
 
@@ -112,16 +110,6 @@ def _truth_of(drive: BagDrive, path: Path) -> Annotation:
     first = next(iter(drive))
     check_fits(str(path), truth, first.size, len(drive))
     return truth
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text}: expected PARAMETER=VALUE")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
 
 
 def _track_and_report(

@@ -1,116 +1,201 @@
-"""Train a SearchTrack network on generated drives, replicas of recorded ones, and photographs."""
+"""Train a SearchTrack network by a plan: a YAML file that names data, network and schedule.
+
+The folder OUT gets the plan, the averaged weights (last.safetensors; best.safetensors by HOTA on
+the validation drives), everything needed to continue (state.pt), TensorBoard's files, history.jsonl
+and curve.png. Ctrl-C or SIGTERM saves and stops; --resume continues as if nothing had happened.
+Several GPUs: torchrun --nproc-per-node N -m mots_ros.commands.train --config PLAN OUT
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import distributed
 
-from mots_ros.data.camvid import camvid_drives
-from mots_ros.data.drives import AnnotatedDrive
-from mots_ros.data.replica import ReplicaDrive
-from mots_ros.data.street import StreetDrive
+from mots_ros.config import Config, ConfigError, setting
+from mots_ros.core.types import Frame, Image
+from mots_ros.data.kitti_mots import Annotation, objects_of
+from mots_ros.data.sources import open_source
+from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.evaluation.collect import track
+from mots_ros.evaluation.overlay import draw
+from mots_ros.evaluation.scores import score
 from mots_ros.nets import checkpoint
+from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
-from mots_ros.training.clips import load_clips
-from mots_ros.training.loop import Schedule, train
-from mots_ros.training.pairs import pairs
+from mots_ros.pipeline import Pipeline
+from mots_ros.trackers.searchtrack import SearchTracker
+from mots_ros.training.clips import Clip, load_clips
+from mots_ros.training.history import History
+from mots_ros.training.loop import (
+    Interrupted,
+    TrainingState,
+    loss_scalars,
+    rank,
+    start_process,
+    train,
+)
+from mots_ros.training.pairs import PairDataset
+from mots_ros.training.plan import Plan, load_plan
 
 NETWORKS = {"light": LIGHT, "dla34": DLA34}
-FIRST_SEED = 1000
-"""Training drives count their seeds from here; held-out drives use smaller ones."""
+PLAN, STATE = "plan.yaml", "state.pt"
+FRAME_NS = 10**8
+LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``ros2 run mots_ros train``."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.resume and (options.config or options.set):
+        parser.error("--resume takes the plan of the run: no --config, no --set")
     try:
-        print(json.dumps(_train(options)))
-    except (FloatingPointError, OSError, ValueError) as error:
-        parser.exit(2, f"train: error: {error}\n")
+        if options.resume:
+            plan = load_plan(options.out / PLAN)
+        elif options.config:
+            plan = load_plan(options.config, dict(map(setting, options.set)))
+        else:
+            parser.error("expected --config PLAN, or --resume")
+        device = start_process()
+        _run(plan, options.out, options.cache, options.resume, device)
+    except (CheckpointError, ConfigError, FloatingPointError, OSError, ValueError) as error:
+        parser.exit(2, f"train: error: {' '.join(str(error).split())}\n")
+    except Interrupted as stop:
+        parser.exit(130, f"train: {stop}; go on with: train --resume {options.out}\n")
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="train", description=__doc__)
-    parser.add_argument("out", type=Path, help="weights file to write (.safetensors)")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for rendered drives")
-    parser.add_argument("--street", type=int, default=40, help="generated street drives")
-    parser.add_argument("--length", type=int, default=100, help="frames per street drive")
+    parser = argparse.ArgumentParser(
+        prog="train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the run, new or to resume")
     parser.add_argument(
-        "--annotations",
-        type=Path,
-        nargs="*",
+        "--config", type=Path, metavar="PLAN", help="such as config/train_light.yaml"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
         default=[],
-        help="KITTI MOTS annotation files to make replica drives from",
+        metavar="NAME=VALUE",
+        help="one value of the plan, such as iterations=500; may be repeated",
     )
-    parser.add_argument("--camvid", type=Path, help="folder of CamVid photographs and labels")
-    parser.add_argument("--iterations", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=4, help="pairs of frames per step")
-    parser.add_argument("--crop", type=int, nargs=2, default=(192, 384), metavar=("H", "W"))
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--bfloat16", action="store_true", help="narrow features: faster")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="processes that render drives")
-    parser.add_argument("--network", choices=NETWORKS, default="light")
+    parser.add_argument("--resume", action="store_true", help="continue the run in OUT")
     parser.add_argument(
-        "--start",
+        "--cache",
         type=Path,
-        help="weights to start from, .safetensors or a released .pth, also CenterNet's: what fits "
-        "the network is taken, and said",
+        default=Path("~/.cache/mots_ros/training").expanduser(),
+        help="folder for drives at training size (default: %(default)s)",
     )
-    parser.add_argument("--save-every", type=int, default=500, help="iterations between files")
     return parser
 
 
-def _train(options: argparse.Namespace) -> dict[str, Any]:
-    """Train as the options say; returns what came of it.
+def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device) -> None:
+    """Train as planned.
 
     Raises:
-        ValueError: there is nothing to train on, the file to write exists, or one to read is wrong.
+        ValueError: a source of data, the folder or the weights to start from cannot be used.
     """
-    if options.out.exists():
-        raise ValueError(f"{options.out} exists; it is not overwritten")
-    drives: list[AnnotatedDrive] = [
-        StreetDrive(FIRST_SEED + i, options.length) for i in range(options.street)
+    if not resume and out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out}: expected a new or empty folder, or --resume")
+    if resume and not (out / STATE).exists():
+        raise ValueError(f"{out / STATE}: nothing to resume")
+    torch.manual_seed(plan.seed)
+    net = SearchTrackNet(NETWORKS[plan.network])
+    if plan.start:
+        print(f"{plan.start}: {checkpoint.transfer(Path(plan.start), net)}")
+    sources = [_clips(entry, cache, plan.workers) for entry in plan.data]
+    held_out = [clip for entry in plan.validation for clip in _clips(entry, cache, plan.workers)]
+    if held_out and not any(boxes for clip in held_out for boxes in clip.boxes):
+        raise ValueError("'validation': expected drives with objects in them, found none")
+    weights = [
+        entry.get("weight", 1.0) * len(clip) / sum(map(len, clips))
+        for entry, clips in zip(plan.data, sources, strict=True)
+        for clip in clips
     ]
-    drives += [ReplicaDrive(path, FIRST_SEED) for path in options.annotations]
-    if options.camvid:
-        drives += camvid_drives(options.camvid)
-    if not drives:
-        raise ValueError("nothing to train on: --street is 0, no --annotations, no --camvid")
-    torch.manual_seed(options.seed)
-    net = SearchTrackNet(NETWORKS[options.network])
-    if options.start:
-        print(f"{options.start}: {checkpoint.transfer(options.start, net)}")
-    clips = load_clips(drives, options.cache, options.workers)
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    schedule = Schedule(
-        options.iterations,
-        options.batch,
-        options.learning_rate,
-        bfloat16=options.bfloat16,
-    )
-    begin = time.monotonic()
-    averaged = train(
-        net,
-        pairs(clips, tuple(options.crop), options.seed),
-        schedule,
-        save=lambda state, _: checkpoint.save(state, options.out),
-        save_every=options.save_every,
-    )
-    checkpoint.save(averaged, options.out)
-    return {
-        "weights": str(options.out),
-        "drives": len(drives),
-        "frames": sum(len(clip) for clip in clips),
-        "minutes": round((time.monotonic() - begin) / 60, 1),
-    }
+    clips = [clip for source in sources for clip in source]
+    samples = PairDataset(clips, weights, (plan.crop_height, plan.crop_width), plan.seed)
+    state = TrainingState.start(net, plan, device)
+    if resume:
+        state.load(out / STATE, device)
+    if rank() == 0:
+        out.mkdir(parents=True, exist_ok=True)
+        plan.write(out / PLAN)
+        history = History(out)
+
+    def save() -> None:
+        scalars = loss_scalars(state.losses)
+        checkpoint.save(state.averaged, out / LAST)
+        final = state.iteration == plan.iterations
+        if held_out and (final or state.iteration % plan.validate_every == 0):
+            scores, picture = validate(state.averaged, device, held_out)
+            history.picture(state.iteration, "validation", picture)
+            scalars |= scores
+            mean = float(np.mean([v for name, v in scores.items() if name.startswith("HOTA")]))
+            if mean > state.best:
+                state.best = mean
+                checkpoint.save(state.averaged, out / BEST)
+        history.record(state.iteration, scalars)
+        state.save(out / STATE)
+
+    train(state, samples, plan, device, lambda *now: history.show(*now), save)
+    if rank() == 0:
+        history.close()
+        print(f"{out / LAST}: after {plan.iterations} steps")
+        if held_out:
+            print(f"{out / BEST}: HOTA {state.best:.1f} on the validation drives")
+
+
+def _clips(entry: Mapping[str, Any], cache: Path, workers: int) -> list[Clip]:
+    """The clips of a source of the plan; the first process makes what the cache lacks."""
+    drives = open_source({key: value for key, value in entry.items() if key != "weight"})
+    clips = load_clips(drives, cache, workers) if rank() == 0 else []
+    if distributed.is_initialized():
+        distributed.barrier()
+    return clips or load_clips(drives, cache, workers)
+
+
+def validate(
+    net: SearchTrackNet, device: torch.device, clips: Sequence[Clip]
+) -> tuple[dict[str, float], Image]:
+    """Mean HOTA and AssA of every class over clips, tracked with the default parameters.
+
+    Classes that a clip lacks do not count there. Also returns a picture of the last frame.
+    """
+    config = Config()
+    per_class: dict[str, list[float]] = defaultdict(list)
+    for clip in clips:
+        detector = CenterNetDetector(net, config.detector, device)
+        pipeline = Pipeline(detector, SearchTracker(config.tracker))
+        results = track(_frames(clip), pipeline.step, net.spec.class_names)
+        truth = Annotation(
+            clip.images.shape[1:3],
+            {i: found for i, ids in enumerate(clip.instances) if (found := objects_of(ids))},
+        )
+        reported, _ = results.annotation()
+        for name, scores in score(truth, reported, len(clip)).items():
+            if scores.truth_masks:
+                per_class[f"HOTA/{name}"].append(scores.hota)
+                per_class[f"AssA/{name}"].append(scores.ass_a)
+    last = len(clips[-1]) - 1
+    picture = draw(clips[-1].images[last], results.tracked(last), net.spec.class_names)
+    return {name: float(np.mean(values)) for name, values in per_class.items()}, picture
+
+
+def _frames(clip: Clip) -> Iterator[Frame]:
+    for i, image in enumerate(clip.images):
+        yield Frame(i * FRAME_NS, "camera", image)
 
 
 if __name__ == "__main__":

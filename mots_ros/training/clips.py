@@ -46,10 +46,11 @@ def load_clips(drives: Sequence[AnnotatedDrive], cache: Path, workers: int) -> l
     cache.mkdir(parents=True, exist_ok=True)
     tasks = [(drive, folder_of(drive, cache)) for drive in drives]
     missing = [task for task in tasks if not task[1].exists()]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        rendered = pool.imap_unordered(_render, missing)
-        for _ in tqdm(rendered, "render drives", len(missing), unit="drive", disable=not missing):
-            pass
+    if missing:
+        with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
+            rendered = pool.imap_unordered(_render, missing)
+            for _ in tqdm(rendered, "render drives", len(missing), unit="drive", disable=None):
+                pass
     return [_open(folder) for _, folder in tasks]
 
 

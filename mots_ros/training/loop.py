@@ -1,223 +1,239 @@
-"""The training loop: read it top to bottom."""
+"""The training loop: read it top to bottom.
+
+It runs in one process, or under torchrun in several, each with its share of every batch.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
-import queue
-import threading
-from collections.abc import Callable, Iterator
+import os
+import signal
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
-import numpy as np
+import cv2
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mots_ros.nets.dynamic import dynamic_network
-from mots_ros.nets.normalise import normalised
-from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
-from mots_ros.training.losses import heatmap_loss, mask_loss, search_loss, semantic_loss
-from mots_ros.training.pairs import Pair
-from mots_ros.training.targets import FrameTargets
+from mots_ros.nets.searchtrack import SearchTrackNet
+from mots_ros.training.batch import Batch, collate
+from mots_ros.training.objective import Objective
+from mots_ros.training.pairs import PairDataset
+from mots_ros.training.plan import Plan
 
-SIZE_WEIGHT = 0.1
-JITTER = 0.3
-"""How often an object is read one pixel beside its centre, as peaks sometimes are."""
+SHOW_EVERY = 20
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Batches of ``batch`` pairs; the learning rate warms up, then falls along a cosine.
+class Interrupted(Exception):
+    """A signal stopped the run after the iteration it names; its state is saved."""
 
-    ``bfloat16`` computes the shared features in half the width, a third faster where the processor
-    can; everything after them needs the precision.
+
+@dataclass
+class TrainingState:
+    """All that changes while training: with it and the plan, a run continues exactly.
+
+    averaged: the moving average of the network's weights. losses: a moving average of each.
+    best: the best validation score so far.
     """
 
-    iterations: int
-    batch: int
-    learning_rate: float
-    warmup: int = 200
-    weight_decay: float = 1e-4
-    clip_norm: float = 20.0
-    ema_decay: float = 0.998
-    bfloat16: bool = False
+    objective: Objective
+    averaged: SearchTrackNet
+    optimiser: torch.optim.Optimizer
+    losses: dict[str, float]
+    iteration: int = 0
+    best: float = 0.0
 
-    def rate(self, iteration: int) -> float:
-        """The learning rate relative to its maximum."""
-        if iteration < self.warmup:
-            return (iteration + 1) / self.warmup
-        done = (iteration - self.warmup) / max(1, self.iterations - self.warmup)
-        return 0.5 * (1 + math.cos(math.pi * done))
+    @classmethod
+    def start(cls, net: SearchTrackNet, plan: Plan, device: torch.device) -> TrainingState:
+        """The state before the first step."""
+        objective = Objective(net, plan.bfloat16)
+        objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        kind = torch.optim.AdamW if plan.optimiser == "adamw" else torch.optim.Adam
+        optimiser = kind(objective.parameters(), weight_decay=plan.weight_decay)
+        averaged = copy.deepcopy(objective.net).eval().requires_grad_(False)
+        return cls(objective, averaged, optimiser, {})
+
+    def save(self, path: Path) -> None:
+        """Write the state, whole or not at all."""
+        partial = path.with_suffix(".partial")
+        torch.save(
+            {
+                "objective": self.objective.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "losses": self.losses,
+                "iteration": self.iteration,
+                "best": self.best,
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def load(self, path: Path, device: torch.device) -> None:
+        """Continue from a file that ``save`` wrote."""
+        document = torch.load(path, map_location=device, weights_only=True)
+        self.objective.load_state_dict(document["objective"])
+        self.averaged.load_state_dict(document["averaged"])
+        self.optimiser.load_state_dict(document["optimiser"])
+        self.losses = document["losses"]
+        self.iteration = document["iteration"]
+        self.best = document["best"]
 
 
 def train(
-    net: SearchTrackNet,
-    samples: Iterator[Pair],
-    schedule: Schedule,
-    save: Callable[[SearchTrackNet, int], None],
-    save_every: int,
-) -> SearchTrackNet:
-    """Train ``net`` in place; returns the average of its weights (EMA), which ``save`` gets too.
+    state: TrainingState,
+    samples: PairDataset,
+    plan: Plan,
+    device: torch.device,
+    show: Callable[[int, dict[str, float]], None],
+    checkpoint: Callable[[], None],
+) -> None:
+    """Train until the plan is fulfilled.
+
+    Args:
+        show: gets the iteration and its scalars now and then.
+        checkpoint: is called every ``plan.save_every`` iterations, at the end, and at a SIGINT or
+            SIGTERM, in the first process only.
 
     Raises:
         FloatingPointError: a loss is not finite.
+        Interrupted: a signal came.
     """
-    averaged = copy.deepcopy(net).requires_grad_(False)
-    semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
-    optimiser = torch.optim.AdamW(
-        [*net.parameters(), *semantic.parameters()],
-        schedule.learning_rate,
-        weight_decay=schedule.weight_decay,
+    model: nn.Module = state.objective
+    if distributed.is_initialized():
+        devices = [device.index] if device.type == "cuda" else None
+        # DLA-34 has dead weights.
+        model = DistributedDataParallel(model, devices, find_unused_parameters=True)
+    model.train()
+    state.averaged.eval()
+    with (
+        _Interruption() as interruption,
+        tqdm(
+            _batches(samples, plan, state.iteration, pinned=device.type == "cuda"),
+            "train",
+            plan.iterations,
+            initial=state.iteration,
+            unit="batch",
+            disable=rank() > 0 or None,
+        ) as batches,
+    ):
+        for batch in batches:
+            for group in state.optimiser.param_groups:
+                group["lr"] = plan.learning_rate * plan.rate(state.iteration)
+            losses = model(batch.to(device))
+            terms = torch.stack(list(losses.values()))
+            values = dict(zip(losses, terms.tolist(), strict=True))
+            if not all(map(math.isfinite, values.values())):
+                raise FloatingPointError(
+                    f"a loss of step {state.iteration} is not finite: {values}"
+                )
+            state.optimiser.zero_grad(set_to_none=True)
+            terms.sum().backward()
+            nn.utils.clip_grad_norm_(model.parameters(), plan.clip_norm)
+            state.optimiser.step()
+            state.iteration += 1
+            # At first the average follows closely: it begins with untrained weights.
+            _average(state, min(plan.average, state.iteration / (state.iteration + 9)))
+            for name, value in values.items():
+                state.losses[name] = 0.98 * state.losses.setdefault(name, value) + 0.02 * value
+            if rank() == 0 and state.iteration % SHOW_EVERY == 0:
+                batches.set_postfix({n: f"{v:.3f}" for n, v in state.losses.items()})
+                rate = state.optimiser.param_groups[0]["lr"]
+                show(state.iteration, {**loss_scalars(values), "rate/learning rate": rate})
+            stop = interruption.seen_by_any(device)
+            due = state.iteration % plan.save_every == 0 or state.iteration == plan.iterations
+            if rank() == 0 and (stop or due):
+                checkpoint()
+            if stop:
+                raise Interrupted(f"stopped after step {state.iteration} of {plan.iterations}")
+
+
+def start_process() -> torch.device:
+    """Join the other processes where torchrun started several; returns this one's device."""
+    cuda = torch.cuda.is_available()
+    if "WORLD_SIZE" in os.environ:
+        distributed.init_process_group("nccl" if cuda else "gloo")
+    if not cuda:
+        return torch.device("cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    torch.cuda.set_device(device)
+    return device
+
+
+def rank() -> int:
+    """The number of this process among those that train together."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def loss_scalars(losses: dict[str, float]) -> dict[str, float]:
+    """Losses under the names of a history."""
+    return {f"loss/{name}": value for name, value in losses.items()}
+
+
+def _batches(samples: PairDataset, plan: Plan, first: int, pinned: bool) -> Iterable[Batch]:
+    """The batches from iteration ``first`` on: this process's share of each."""
+    world = distributed.get_world_size() if distributed.is_initialized() else 1
+    if plan.batch % world:
+        raise ValueError(f"'batch' must be a multiple of the {world} processes, not {plan.batch}")
+    share = plan.batch // world
+    starts = (i * plan.batch + rank() * share for i in range(first, plan.iterations))
+    loader: DataLoader[Any] = DataLoader(
+        samples,
+        batch_sampler=([start + i for i in range(share)] for start in starts),
+        collate_fn=collate,
+        num_workers=plan.workers,
+        pin_memory=pinned,
+        worker_init_fn=_prepare_worker,
     )
-    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.rate)
-    batches = _prefetched(samples, schedule.batch)
-    smooth: dict[str, float] = {}
-    net.train()
-    progress = tqdm(range(schedule.iterations), "train", unit="batch")
-    for iteration in progress:
-        losses = pair_losses(net, semantic, next(batches), schedule.bfloat16)
-        loss = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(loss):
-            values = {name: value.item() for name, value in losses.items()}
-            raise FloatingPointError(f"loss is not finite at iteration {iteration}: {values}")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), schedule.clip_norm)
-        optimiser.step()
-        rates.step()
-        _average(averaged, net, min(schedule.ema_decay, (iteration + 1) / (iteration + 10)))
-        for name, value in losses.items():
-            smooth[name] = 0.98 * smooth.get(name, value.item()) + 0.02 * value.item()
-        progress.set_postfix({name: f"{value:.3f}" for name, value in smooth.items()})
-        if (iteration + 1) % save_every == 0:
-            save(averaged, iteration + 1)
-    return averaged
+    return loader
 
 
-def pair_losses(
-    net: SearchTrackNet, semantic: nn.Module, batch: list[Pair], bfloat16: bool = False
-) -> dict[str, Tensor]:
-    """Equation 2 term by term, over a batch of pairs; both frames teach detection and masks.
-
-    ``semantic`` tells the classes from the mask features alone. Only training has it: it makes them
-    see arms and legs, where the dynamic networks would be content with round shapes.
-    """
-    earlier, later = [pair.earlier for pair in batch], [pair.later for pair in batch]
-    targets = [p.earlier_targets for p in batch] + [p.later_targets for p in batch]
-    images = torch.from_numpy(np.stack(earlier + later)).permute(0, 3, 1, 2)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
-        features = net.features(normalised(images))
-    features = features.float()
-    maps = net.heads(features)
-    places = _places(targets, features.shape[2:])
-    losses = detection_losses(maps, targets, places)
-    losses["search"] = pair_search_loss(net, features, maps, batch, places)
-    if maps.mask is not None:
-        losses["mask"] = object_mask_loss(net, features, maps.mask, targets, places)
-        cover = torch.from_numpy(np.stack([target.semantic for target in targets]))
-        weight = torch.from_numpy(np.stack([target.heat_weight for target in targets]))
-        losses["semantic"] = semantic_loss(semantic(maps.mask), cover, weight)
-    return losses
+def _prepare_worker(_: int) -> None:
+    cv2.setNumThreads(0)
+    # The first process decides what an interruption means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def detection_losses(
-    maps: HeadMaps, targets: list[FrameTargets], places: list[Tensor]
-) -> dict[str, Tensor]:
-    """Focal loss of the heat map, L1 of size and offset at ``places``, where objects are read."""
-    heat = torch.from_numpy(np.stack([target.heat for target in targets]))
-    weight = torch.from_numpy(np.stack([target.heat_weight for target in targets]))
-    image = np.repeat(np.arange(len(targets)), [len(target.ids) for target in targets])
-    centre = torch.from_numpy(np.concatenate([target.centres for target in targets]))
-    size = torch.from_numpy(np.concatenate([target.sizes for target in targets]))
-    place = torch.cat(places)
-    at = (torch.from_numpy(image), slice(None), place[:, 1], place[:, 0])
-    losses = {
-        "heat": heatmap_loss(maps.heat, heat, weight),
-        "size": SIZE_WEIGHT * _mean_l1(maps.size[at], size),
-    }
-    if maps.offset is not None:
-        losses["offset"] = _mean_l1(maps.offset[at], centre - place)
-    return losses
+class _Interruption:
+    """While it is entered, SIGINT and SIGTERM are only noted."""
 
+    def __init__(self) -> None:
+        self._seen = False
+        self._before: dict[int, Any] = {}
 
-def object_mask_loss(
-    net: SearchTrackNet,
-    features: Tensor,
-    mask_maps: Tensor,
-    targets: list[FrameTargets],
-    places: list[Tensor],
-) -> Tensor:
-    """The loss of the masks that every object's own network draws."""
-    logits = []
-    for image, place in enumerate(places):
-        if len(place):
-            x, y = place.T
-            kernels = net.mask_kernels(features, torch.full_like(x, image), y, x)
-            logits.append(dynamic_network(mask_maps[image], kernels, place.float()))
-    if not logits:
-        return mask_maps.sum() * 0
-    masks = torch.from_numpy(np.concatenate([target.masks for target in targets]))
-    return mask_loss(torch.cat(logits), masks.float())
+    def __enter__(self) -> _Interruption:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
-def pair_search_loss(
-    net: SearchTrackNet,
-    features: Tensor,
-    maps: HeadMaps,
-    batch: list[Pair],
-    places: list[Tensor],
-) -> Tensor:
-    """Every object of the earlier frame is searched in the later one, around its prediction."""
-    logits, responses = [], []
-    for image, pair in enumerate(batch):
-        if len(places[image]):
-            x, y = places[image].T
-            kernels = net.search_kernels(features, torch.full_like(x, image), y, x)
-            references = torch.from_numpy(pair.references) - 0.5
-            later = maps.search[len(batch) + image]
-            logits.append(dynamic_network(later, kernels, references))
-            responses.append(torch.from_numpy(pair.responses))
-    if not logits:
-        return maps.search.sum() * 0
-    return search_loss(torch.cat(logits), torch.cat(responses))
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._seen = True
 
-
-def _places(targets: list[FrameTargets], size: torch.Size) -> list[Tensor]:
-    """Per frame the map pixels (x, y) where its objects are read."""
-    places = []
-    for target in targets:
-        pixel = torch.from_numpy(target.pixels)
-        shift = torch.randint(-1, 2, pixel.shape) * (torch.rand(len(pixel), 1) < JITTER)
-        # Small objects have no neighbour pixel that is still theirs.
-        roomy = torch.from_numpy(target.sizes).min(dim=1, keepdim=True).values > 3
-        limit = torch.tensor((size[1] - 1, size[0] - 1))
-        places.append((pixel + shift * roomy).clamp(min=0).minimum(limit))
-    return places
-
-
-def _mean_l1(value: Tensor, target: Tensor) -> Tensor:
-    return F.l1_loss(value, target, reduction="sum") / max(1, len(value))
+    def seen_by_any(self, device: torch.device) -> bool:
+        """Whether a signal came to any of the processes; all get the same answer."""
+        if not distributed.is_initialized():
+            return self._seen
+        seen = torch.tensor(float(self._seen), device=device)
+        distributed.all_reduce(seen)
+        return bool(seen > 0)
 
 
 @torch.no_grad()
-def _average(averaged: SearchTrackNet, net: SearchTrackNet, decay: float) -> None:
-    for mean, value in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
+def _average(state: TrainingState, decay: float) -> None:
+    means, values = state.averaged.state_dict(), state.objective.net.state_dict()
+    for mean, value in zip(means.values(), values.values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(value, 1 - decay)
         else:
             mean.copy_(value)
-
-
-def _prefetched(samples: Iterator[Pair], batch: int) -> Iterator[list[Pair]]:
-    """Batches made by a thread of their own; OpenCV and NumPy leave Python's lock meanwhile."""
-    ready: queue.Queue[list[Pair]] = queue.Queue(maxsize=4)
-
-    def fill() -> None:
-        while True:
-            ready.put([next(samples) for _ in range(batch)])
-
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        yield ready.get()

@@ -47,17 +47,17 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     who covers no cell of the map wholly is still asked for as thin as they are; uncut, the loss
     reaches cells that are wrong and sure of it.
     """
-    probability = F.interpolate(logits.sigmoid()[None], target.shape[1:], mode="bilinear")[0]
+    probability = F.interpolate(logits.sigmoid()[:, None], target.shape[1:], mode="bilinear")[:, 0]
     cut = (SHARPNESS * (probability - 0.5)).sigmoid()
     return dice_loss(probability, target) + dice_loss(cut, target)
 
 
 def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
-    """One minus the Dice coefficient, the mean over objects. [N, H, W] each, in [0, 1]."""
+    """One minus the Dice coefficient, the mean over objects, if any. [N, H, W] each, in [0, 1]."""
     probability, target = probability.flatten(1), target.flatten(1)
     shared = (probability * target).sum(1)
     total = (probability**2).sum(1) + (target**2).sum(1)
-    return (1 - (2 * shared + 1e-4) / (total + 1e-4)).mean()
+    return (1 - (2 * shared + 1e-4) / (total + 1e-4)).sum() / max(1, len(target))
 
 
 def semantic_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

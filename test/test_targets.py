@@ -1,0 +1,57 @@
+"""Training targets, computed by hand."""
+
+import numpy as np
+import pytest
+
+from mots_ros.training.targets import (
+    MIN_OVERLAP,
+    draw_gaussian,
+    frame_targets,
+    gaussian_radius,
+)
+
+
+def test_frame_targets_by_hand() -> None:
+    instances = np.zeros((32, 64), np.uint16)
+    instances[4:20, 8:24] = 1003
+    instances[8:24, 40:50] = 2001
+    instances[0:4, 60:64] = 2002  # 16 pixels: too small
+    instances[28:32, 0:8] = 10000
+    targets = frame_targets(instances, classes=2, min_area=24)
+    assert targets.ids.tolist() == [1003, 2001]
+    assert targets.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(targets.centres, [[4, 3], [11.25, 4]])
+    np.testing.assert_array_equal(targets.sizes, [[4, 4], [2.5, 4]])
+    np.testing.assert_array_equal(targets.pixels, [[4, 3], [11, 4]])
+    assert targets.heat[0, 3, 4] == 1 and targets.heat[1, 4, 11] == 1
+    assert (targets.heat == 1).sum() == 2
+    assert targets.heat_weight[7, 0] == 0 and targets.heat_weight[0, 15] == 0
+    assert targets.heat_weight.sum() == 8 * 16 - 3
+    np.testing.assert_array_equal(targets.masks[1], instances == 2001)
+    assert targets.semantic.sum(axis=(1, 2)).tolist() == [16, 10]
+    assert targets.semantic[1, 4, 12] == 0.5
+
+
+def test_no_objects() -> None:
+    targets = frame_targets(np.zeros((32, 64), np.uint16), 2, 24)
+    assert targets.masks.shape == (0, 32, 64)
+    assert targets.pixels.shape == (0, 2)
+    assert (targets.heat_weight == 1).all()
+
+
+def test_gaussian_radius_keeps_the_overlap() -> None:
+    for width, height in [(10, 20), (40, 40), (100, 8)]:
+        r = gaussian_radius(np.array([width, height], np.float32)) + 1
+        shared = (width - r) * (height - r)
+        assert shared / (2 * width * height - shared) < MIN_OVERLAP
+        r -= 1
+        shared = (width - r) * (height - r)
+        assert shared / (2 * width * height - shared) >= MIN_OVERLAP
+
+
+def test_gaussian_at_the_edge() -> None:
+    heat = np.zeros((4, 5), np.float32)
+    draw_gaussian(heat, np.array([0, 3]), 2)
+    assert heat[3, 0] == 1
+    assert heat[3, 1] == heat[2, 0] == pytest.approx(np.exp(-1 / (2 * (5 / 6) ** 2)))
+    assert heat[3, 3] == 0
