@@ -16,7 +16,6 @@ import contextlib
 import io
 import itertools
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -87,13 +86,12 @@ def measure_photographs(options: argparse.Namespace) -> tuple[str, dict[str, Any
     config = config_of(options, unused=("node.", "tracker."))
     truth = kitti_mots.read(options.gt)
     drive = kitti.open_folder(options.images)
-    numbers = [int(re.findall("[0-9]+", path.stem)[-1]) for path in drive.files]
-    if not truth.frames.keys() & set(numbers):
+    if not truth.frames.keys() & set(drive.numbers):
         raise EvaluationError(f"{options.gt}: expected objects in an image of {options.images}")
     threshold = config.detector.score_threshold
     everything = replace(config.detector, score_threshold=min(LEAST_SCORE, threshold))
     detector = build_detector(everything)
-    scores = measure(drive, numbers, truth, detector, threshold)
+    scores = measure(drive, truth, detector, threshold)
     titles = ["class", "box AP50", "mask AP50", "mask IoU", "found", "missed", "wrong"]
     rows = [[name, *map(cell, asdict(entry).values())] for name, entry in scores.items()]
     head = f"{config.detector.weights} at input width {config.detector.input_width}"
@@ -104,7 +102,6 @@ def measure_photographs(options: argparse.Namespace) -> tuple[str, dict[str, Any
 
 def measure(
     drive: kitti.FolderDrive,
-    numbers: Sequence[int],
     truth: Annotation,
     detector: Detector,
     threshold: float,
@@ -116,7 +113,7 @@ def measure(
     cases: dict[str, list[Case]] = {
         name: [] for name in CLASS_NAMES if name in detector.class_names
     }
-    for number, frame in zip(numbers, progress(drive, len(drive), drive.name), strict=True):
+    for number, frame in zip(drive.numbers, progress(drive, len(drive), drive.name), strict=True):
         check_fits("the ground truth", truth, frame.size, max(truth.frames) + 1)
         observation = detector(frame)
         for name, seen in cases.items():

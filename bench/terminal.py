@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mots_ros.config import Config, ConfigError
+from mots_ros.config import Config, ConfigError, setting
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.evaluation.errors import EvaluationError
@@ -29,7 +27,7 @@ def command(about: str) -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        metavar="PARAMETER=VALUE",
+        metavar="NAME=VALUE",
         help="one parameter, such as detector.input_width=768; may be repeated",
     )
     parser.add_argument("--out", type=Path, help="new JSON file with everything that was measured")
@@ -69,7 +67,7 @@ def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
     Raises ConfigError, also for parameters that begin like one of ``unused``: they would change
     nothing.
     """
-    values = dict(_assignment(text) for text in options.set)
+    values = dict(map(setting, options.set))
     if options.weights is not None:
         # A name without a folder would be looked for among the package's models.
         values["detector.weights"] = os.path.join(".", options.weights)
@@ -100,13 +98,3 @@ def cell(value: float, sign: str = "") -> str:
 def plain(values: Mapping[str, float]) -> dict[str, float | None]:
     """The values as JSON holds them: None for NaN."""
     return {name: None if math.isnan(value) else value for name, value in values.items()}
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text}: expected PARAMETER=VALUE")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
