@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -271,7 +271,7 @@ def owned_by_ros(name: str) -> bool:
     )
 
 
-def alternatives(name: str, known: Mapping[str, Any]) -> str:
+def alternatives(name: str, known: Collection[str]) -> str:
     """What somebody who wrote ``name`` may have meant."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

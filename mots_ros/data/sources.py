@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mots_ros.config import alternatives
 from mots_ros.data import kitti_mots
 from mots_ros.data.annotated import bag_drive, kitti_mots_drives, mots_challenge_drives
 from mots_ros.data.camvid import camvid_drives
@@ -44,7 +44,7 @@ def open_source(source: Mapping[str, Any]) -> list[AnnotatedDrive]:
         raise ValueError(f"'kind' is missing; known: {', '.join(_KINDS)}")
     name = source["kind"]
     if not isinstance(name, str) or name not in _KINDS:
-        raise ValueError(f"unknown kind {name!r}; {_alternatives(str(name), _KINDS)}")
+        raise ValueError(f"unknown kind {name!r}; {alternatives(str(name), _KINDS)}")
     kind = _KINDS[name]
     known = {**kind.required, **kind.optional}
     values = {}
@@ -53,7 +53,7 @@ def open_source(source: Mapping[str, Any]) -> list[AnnotatedDrive]:
             continue
         if key not in known:
             raise ValueError(
-                f"kind '{name}': unknown key '{key}'; {_alternatives(str(key), known)}"
+                f"kind '{name}': unknown key '{key}'; {alternatives(str(key), known)}"
             )
         try:
             values[key] = known[key](value)
@@ -165,7 +165,7 @@ def _replica(
             if name not in stems:
                 raise ValueError(
                     f"kind 'replica': 'only' names '{name}', which the annotations lack; "
-                    f"{_alternatives(name, sorted(stems))}"
+                    f"{alternatives(name, sorted(stems))}"
                 )
         files = [file for file in files if file.stem in only]
     return [
@@ -203,8 +203,3 @@ _KINDS = {
     "mots_challenge": _Kind(mots_challenge_drives, {"folder": _path}, {"sequences": _names}),
     "bag": _Kind(_bag, {"bag": _path, "annotation": _path}, {"topic": _text}),
 }
-
-
-def _alternatives(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
