@@ -163,6 +163,11 @@ class TrackerConfig:
 class NodeConfig:
     """What only the ROS node needs."""
 
+    autostart: bool = parameter(
+        True,
+        "Whether the node configures and activates itself; if not, a lifecycle manager does.",
+        restart=True,
+    )
     image_transport: str = parameter(
         "raw",
         "raw subscribes to sensor_msgs/Image, compressed to sensor_msgs/CompressedImage.",

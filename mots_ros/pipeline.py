@@ -13,7 +13,8 @@ from mots_ros.trackers.base import Tracker
 class Detector(Protocol):
     """Finds objects in one frame.
 
-    ``device`` says where it computes. ``config`` may be replaced between two frames.
+    ``device`` says where it computes. ``config`` may be replaced between two frames. Between
+    ``sleep`` and ``wake`` it keeps no memory of a GPU.
     """
 
     class_names: tuple[str, ...]
@@ -21,6 +22,10 @@ class Detector(Protocol):
     config: DetectorConfig
 
     def __call__(self, frame: Frame) -> Observation[Any]: ...
+
+    def sleep(self) -> None: ...
+
+    def wake(self) -> None: ...
 
 
 class Pipeline:
@@ -48,6 +53,15 @@ class Pipeline:
         return TrackedFrame(
             frame.stamp_ns, frame.frame_id, tracked.ids, tracked.detections, label_image
         )
+
+    def sleep(self) -> None:
+        """Forget all tracks, and keep no memory of a GPU until ``wake``."""
+        self.reset()
+        self.detector.sleep()
+
+    def wake(self) -> None:
+        """Be ready for the first frame."""
+        self.detector.wake()
 
     def reset(self) -> None:
         """Forget all tracks and the time."""

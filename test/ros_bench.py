@@ -25,16 +25,13 @@ SIZE = (24, 40)
 
 
 class StubDetector:
-    """What the node asks of a detector beside the pipeline."""
+    """What the node asks of a detector."""
 
     class_names = ("car", "pedestrian")
     device = "cpu"
 
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config
-
-    def __call__(self, frame: Frame) -> None:
-        """Nothing needs warming up."""
 
 
 class StubPipeline:
@@ -47,7 +44,17 @@ class StubPipeline:
         self.detector = StubDetector(config.detector)
         self.tracker = SimpleNamespace(config=config.tracker)
         self.frames: list[Frame] = []
+        self.calls: list[str] = []
         self.gate = threading.Lock()
+
+    def wake(self) -> None:
+        self.calls.append("wake")
+
+    def sleep(self) -> None:
+        self.calls.append("sleep")
+
+    def reset(self) -> None:
+        self.calls.append("reset")
 
     def step(self, frame: Frame) -> TrackedFrame:
         if (frame.image == 13).all():

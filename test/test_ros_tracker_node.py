@@ -9,17 +9,20 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from mots_ros.config import Config, ConfigError, parameters
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
 from mots_ros.ros.interface import LATCHED, QUEUE
-from mots_ros.ros.tracker_node import TrackerNode
+from mots_ros.ros.tracker_node import SUCCESS, TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline, image_message
 
 Ros = Callable[..., Any]
@@ -55,6 +58,7 @@ class World(Bench):
 
     def __init__(self, kind: type = Image, qos: QoSProfile = QUEUE) -> None:
         self.tracker = TrackerNode(self._build)  # type: ignore[arg-type]
+        assert self.tracker.start()
         self.neighbour = Neighbour(kind, qos)
         super().__init__(self.tracker, self.neighbour)
         self.until(lambda: self.neighbour.labels and self.neighbour.images.get_subscription_count())
@@ -255,6 +259,96 @@ def test_a_bad_value_is_refused_with_the_reason_and_changes_nothing(
         world.track(image_message(1))
         assert Config().detector == world.pipeline.detector.config
         assert Config().tracker == world.pipeline.tracker.config
+
+
+def test_reset_ends_all_tracks_with_the_next_frame(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        client = world.neighbour.create_client(Trigger, "mots_tracker/reset")
+        world.until(client.service_is_ready)
+        answer = client.call_async(Trigger.Request())
+        world.until(answer.done)
+        assert answer.result().success
+        assert world.pipeline.calls == ["wake"]
+        world.track(image_message(1))
+        assert world.pipeline.calls == ["wake", "reset"]
+        world.track(image_message(2))
+        assert world.pipeline.calls == ["wake", "reset"]
+
+
+def test_it_listens_only_while_it_is_active(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        world.track(image_message(1))
+        assert world.tracker.trigger_deactivate() == SUCCESS
+        assert world.pipeline.calls == ["wake", "sleep"]
+        world.until(lambda: not world.neighbour.images.get_subscription_count())
+        world.until(lambda: [s for s in world.neighbour.statuses[-1:] if s.message == "not active"])
+        assert world.neighbour.statuses[-1].level == DiagnosticStatus.OK
+        reset = world.tracker._reset(Trigger.Request(), Trigger.Response())
+        assert (reset.success, reset.message) == (False, "not active")
+
+        first = world.pipeline
+        assert world.tracker.trigger_activate() == SUCCESS
+        world.until(world.neighbour.images.get_subscription_count)
+        world.track(image_message(2))
+        assert world.pipeline is first
+
+        assert world.tracker.trigger_deactivate() == SUCCESS
+        assert world.tracker.trigger_cleanup() == SUCCESS
+        assert world.tracker.trigger_configure() == SUCCESS
+        assert world.pipeline is not first
+        assert world.tracker.trigger_shutdown() == SUCCESS
+
+
+def test_without_autostart_a_manager_starts_it(ros: Ros) -> None:
+    ros("-p", "node.autostart:=false")
+    built: list[Config] = []
+
+    def build(config: Config) -> StubPipeline:
+        built.append(config)
+        return StubPipeline(config)
+
+    node = TrackerNode(build)  # type: ignore[arg-type]
+    with Bench(node) as bench:
+        assert node.start() and not built
+        client = node.create_client(ChangeState, "mots_tracker/change_state")
+        bench.until(client.service_is_ready)
+        for number, transition in enumerate((Transition.TRANSITION_CONFIGURE, 3)):
+            request = ChangeState.Request(transition=Transition(id=transition))
+            answer = client.call_async(request)
+            bench.until(answer.done)
+            assert answer.result().success, number
+        assert len(built) == 1
+
+
+def test_what_goes_wrong_in_configuring_is_said_and_can_be_mended(
+    ros: Ros, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ros()
+    errors: list[Exception] = [ValueError("no such weights file"), RuntimeError("out of memory")]
+
+    def build(config: Config) -> StubPipeline:
+        if errors:
+            raise errors.pop(0)
+        return StubPipeline(config)
+
+    node = TrackerNode(build)  # type: ignore[arg-type]
+    with Bench(node):
+        assert not node.start()
+        assert "no such weights file" in capfd.readouterr().err
+        assert not node.start()
+        assert "RuntimeError: out of memory" in capfd.readouterr().err
+        assert node.start()
+
+
+def test_quality_of_service_can_be_overridden(ros: Ros) -> None:
+    ros("-p", "qos_overrides./image.subscription.reliability:=best_effort")
+    with World() as world:
+        (camera,) = world.tracker.get_subscriptions_info_by_topic("/image")
+        assert camera.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        depth = world.tracker.get_parameter("qos_overrides./mots_tracker/masks.publisher.depth")
+        assert depth.value == QUEUE.depth
 
 
 @pytest.mark.parametrize(

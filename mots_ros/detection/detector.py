@@ -58,6 +58,21 @@ class CenterNetDetector:
         search_features = SearchFeatures(maps.search[0], size, offset, kernels)
         return Observation(frame, letterbox, detections, search_features)
 
+    def sleep(self) -> None:
+        """Give the device's memory back."""
+        self.net.to("cpu")
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def wake(self) -> None:
+        """Come back to the device and send a black image through the network: its first pass takes
+        several times as long as any later one, and a camera would not wait.
+        """
+        self.net.to(self._device)
+        width = self.config.input_width
+        height = self.config.input_height or width // 3
+        self(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
+
     def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Scores, labels, x and y of the peaks above the threshold, over all classes."""
         count = self.config.max_detections

@@ -8,6 +8,7 @@ from typing import Any
 from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from mots_ros.ros.interface import newest
 
@@ -35,12 +36,17 @@ class CameraSubscription:
             callback,
             newest(ReliabilityPolicy.RELIABLE),
             event_callbacks=events,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
     @property
     def topic(self) -> str:
         """The topic's full name, after remapping."""
         return self._subscription.topic_name
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_subscription(self._subscription)
 
     def _on_incompatible(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
         if int(event.last_policy_kind) != QoSPolicyKind.RELIABILITY:

@@ -10,17 +10,18 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 _LATENCIES_KEPT = 300
+_INACTIVE = DiagnosticStatus.OK, "not active"
 
 
 class Health:
     """Counts what happens to messages and reports it as a diagnostic status.
 
     Safe to use from several threads. Totals are since the start; the rate and the level look at
-    the time since the last report.
+    the time since the last report. ``device`` is where the network runs.
     """
 
-    def __init__(self, hardware_id: str) -> None:
-        self._hardware_id = hardware_id
+    def __init__(self) -> None:
+        self.device = ""
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
@@ -59,14 +60,14 @@ class Health:
             self._latencies_ms.append(1000.0 * latency_s)
             self._tracks = tracks
 
-    def report(self, name: str) -> DiagnosticStatus:
+    def report(self, name: str, active: bool) -> DiagnosticStatus:
         """The state of things, and the start of the next interval."""
         with self._lock:
             now = time.monotonic()
             recent = self._counts - self._reported
             rate = recent["processed"] / max(now - self._reported_at, 1e-3)
             self._reported_at, self._reported = now, self._counts.copy()
-            level, summary = _judged(recent, rate)
+            level, summary = _judged(recent, rate) if active else _INACTIVE
             values = {"rate_hz": f"{rate:.1f}"}
             if self._latencies_ms:
                 p50, p99 = np.percentile(self._latencies_ms, (50, 99))
@@ -77,14 +78,14 @@ class Health:
                 values[f"bad: {reason}"] = str(count)
             values |= {
                 "tracks": str(self._tracks),
-                "device": self._hardware_id,
+                "device": self.device,
                 "last_error": self._last_error,
             }
         return DiagnosticStatus(
             level=level,
             name=name,
             message=summary,
-            hardware_id=self._hardware_id,
+            hardware_id=self.device,
             values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
 

@@ -1,0 +1,137 @@
+"""From a camera's messages to the tracker's, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
+from vision_msgs.msg import Detection2DArray
+
+from mots_ros.build import reconfigure
+from mots_ros.core.types import Frame, TrackedFrame
+from mots_ros.data.image_messages import ImageError
+from mots_ros.evaluation.overlay import draw
+from mots_ros.pipeline import Pipeline
+from mots_ros.ros import convert
+from mots_ros.ros.camera_subscription import CameraSubscription
+from mots_ros.ros.diagnostics import Health
+from mots_ros.ros.image_converter import image_converter
+from mots_ros.ros.interface import QUEUE
+from mots_ros.ros.mailbox import Mailbox
+from mots_ros.ros.parameters import LiveConfig
+
+_QUIET_S = 5.0
+
+
+class Worker:
+    """Tracks the objects in the images of one camera, from its making until ``close``.
+
+    The subscription only leaves its message in a mailbox; one thread takes the newest and processes
+    it, so parameters, diagnostics and shutdown never wait for a frame, and a slow machine drops
+    frames instead of falling behind.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, pipeline: Pipeline, live: LiveConfig, health: Health
+    ) -> None:
+        self._node = node
+        self._pipeline = pipeline
+        self._class_names = pipeline.detector.class_names
+        self._live = live
+        self._config = live.current
+        self._health = health
+        self._to_rgb = image_converter(node.get_logger())
+        self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
+        self._reset_wanted = threading.Event()
+
+        self._detections = self._publisher(Detection2DArray, "~/detections")
+        self._masks = self._publisher(Image, "~/masks")
+        self._overlay = self._publisher(Image, "~/overlay")
+        compressed = self._config.node.image_transport == "compressed"
+        self._camera = CameraSubscription(
+            node, CompressedImage if compressed else Image, "image", self._receive
+        )
+        node.get_logger().info(
+            f"Tracking {', '.join(self._class_names)} in {self._camera.topic} "
+            f"on {pipeline.detector.device}"
+        )
+        self._thread = threading.Thread(target=self._work, name="pipeline")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the frame in work finish, then stop listening and publishing."""
+        self._mailbox.close()
+        self._thread.join()
+        self._camera.close()
+        for publisher in (self._detections, self._masks, self._overlay):
+            self._node.destroy_publisher(publisher)
+
+    def reset(self) -> None:
+        """Forget all tracks before the next frame."""
+        self._reset_wanted.set()
+
+    def _publisher(self, message_type: type, topic: str) -> Publisher:
+        overriding = QoSOverridingOptions.with_default_policies()
+        return self._node.create_publisher(
+            message_type, topic, QUEUE, qos_overriding_options=overriding
+        )
+
+    def _receive(self, message: Image | CompressedImage) -> None:
+        self._health.received()
+        if self._mailbox.put((time.monotonic(), message)):
+            self._health.dropped()
+
+    def _work(self) -> None:
+        """Process messages until the mailbox is closed; nothing in a message may end this."""
+        while (mail := self._mailbox.take()) is not None:
+            arrived, message = mail
+            self._follow_wishes()
+            try:
+                tracks = self._process(message)
+            except ImageError as error:
+                self._health.bad(error.reason, str(error))
+                self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
+            except Exception as error:
+                if not self._node.context.ok():
+                    return  # Told to stop while a frame was in work.
+                self._explain(error)
+            else:
+                self._health.processed(time.monotonic() - arrived, tracks)
+
+    def _process(self, message: Image | CompressedImage) -> int:
+        """One frame, from message to messages; returns how many objects are tracked in it."""
+        frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
+        tracked = self._pipeline.step(frame)
+        detections, masks = convert.to_messages(tracked, self._class_names)
+        self._detections.publish(detections)
+        self._masks.publish(masks)
+        self._show(frame, tracked)
+        return len(tracked.ids)
+
+    def _show(self, frame: Frame, tracked: TrackedFrame) -> None:
+        if self._overlay.get_subscription_count() > 0:
+            opacity = self._config.node.overlay_opacity
+            picture = draw(frame.image, tracked, self._class_names, opacity)
+            self._overlay.publish(convert.to_rgb_message(tracked, picture))
+
+    def _follow_wishes(self) -> None:
+        """Bring what was asked for since the last frame into the pipeline."""
+        config = self._live.current
+        if config is not self._config:
+            reconfigure(self._pipeline, config)
+            self._config = config
+        if self._reset_wanted.is_set():
+            self._reset_wanted.clear()
+            self._pipeline.reset()
+
+    def _explain(self, error: Exception) -> None:
+        """Count and log a frame that could not be processed, the first time with its traceback."""
+        what = f"{type(error).__name__}: {error}"
+        if self._health.failed(what):
+            what = "".join(traceback.format_exception(error))
+        self._node.get_logger().error(f"Frame skipped: {what}", throttle_duration_sec=_QUIET_S)
