@@ -1,7 +1,9 @@
 """Starts the tracker, and on request RViz and the replay of a recording."""
 
+from typing import Any
+
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown, TimerAction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -16,7 +18,7 @@ ARGUMENTS = [
         "image", default_value="/camera/image_raw", description="Topic of the camera's images."
     ),
     DeclareLaunchArgument(
-        "params",
+        "params_file",
         default_value=PathJoinSubstitution([SHARE, "config", "tracker.yaml"]),
         description="Parameter file of the tracker.",
     ),
@@ -24,6 +26,33 @@ ARGUMENTS = [
         "weights",
         default_value="",
         description="Weights of the detector, .safetensors or .pth, in place of the file's.",
+    ),
+    DeclareLaunchArgument(
+        "device",
+        default_value="",
+        choices=["", "auto", "cpu", "cuda"],
+        description="Where the network runs, in place of the file's.",
+    ),
+    DeclareLaunchArgument(
+        "tracker",
+        default_value="",
+        choices=["", "searchtrack", "sort"],
+        description="Which tracker links the detections, in place of the file's.",
+    ),
+    DeclareLaunchArgument(
+        "namespace", default_value="", description="Namespace of the tracker and its topics."
+    ),
+    DeclareLaunchArgument(
+        "use_sim_time",
+        default_value="false",
+        choices=["true", "false"],
+        description="Whether time comes from /clock; a replay then publishes it.",
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="true",
+        choices=["true", "false"],
+        description="Whether the tracker activates itself; if not, a lifecycle manager does.",
     ),
     DeclareLaunchArgument(
         "rviz",
@@ -34,7 +63,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "bag",
         default_value="",
-        description="Recording to replay on the image topic: rosbag2 folder, .mcap or .db3 file.",
+        description="Recording to replay on the image topic: rosbag2 folder, .mcap or .db3 file. "
+        "When it ends, so does the launch.",
     ),
     DeclareLaunchArgument(
         "bag_topic",
@@ -50,34 +80,62 @@ ARGUMENTS = [
         choices=["true", "false"],
         description="Whether to replay the recording for ever.",
     ),
+    DeclareLaunchArgument(
+        "record",
+        default_value="",
+        description="Folder to record what the tracker publishes into, as an MCAP bag.",
+    ),
 ]
+
+LAST_FRAME_S = 2.0
+"""How long after a replay the tracker may work on the last image."""
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The tracker; RViz and the player where they are asked for."""
+    """The tracker; RViz, the player and the recorder where they are asked for."""
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", PathJoinSubstitution([SHARE, "rviz", "mots.rviz"])],
+        namespace=LaunchConfiguration("namespace"),
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
-    programs = [OpaqueFunction(function=tracker), OpaqueFunction(function=replay), rviz]
-    return LaunchDescription([*ARGUMENTS, *programs])
+    functions = [OpaqueFunction(function=function) for function in (tracker, replay, recorder)]
+    return LaunchDescription([*ARGUMENTS, *functions, rviz])
+
+
+def program(context: LaunchContext, executable: str, **options: Any) -> Node:
+    """One of the package's executables, on the camera's topic."""
+    given = context.launch_configurations
+    return Node(
+        package=PACKAGE,
+        executable=executable,
+        namespace=given["namespace"],
+        remappings=[IMAGE],
+        output="screen",
+        **options,
+    )
 
 
 def tracker(context: LaunchContext) -> list[Node]:
     """The node; when it ends, so does everything else."""
     given = context.launch_configurations
-    parameters = [given["params"]]
-    if given["weights"]:
-        parameters.append({"detector.weights": given["weights"]})
-    node = Node(
-        package=PACKAGE,
-        executable="tracker_node",
+    overrides = {
+        "use_sim_time": given["use_sim_time"] == "true",
+        "node.autostart": given["autostart"] == "true",
+    }
+    for argument, parameter in (
+        ("weights", "detector.weights"),
+        ("device", "detector.device"),
+        ("tracker", "tracker.name"),
+    ):
+        if given[argument]:
+            overrides[parameter] = given[argument]
+    node = program(
+        context,
+        "tracker_node",
         name="mots_tracker",
-        parameters=parameters,
-        remappings=[IMAGE],
-        output="screen",
+        parameters=[given["params_file"], overrides],
         on_exit=Shutdown(reason="the tracker has ended"),
     )
     return [node]
@@ -93,11 +151,21 @@ def replay(context: LaunchContext) -> list[Node]:
         arguments += ["--topic", given["bag_topic"]]
     if given["loop"] == "true":
         arguments.append("--loop")
-    player = Node(
-        package=PACKAGE,
-        executable="play",
-        arguments=arguments,
-        remappings=[IMAGE],
-        output="screen",
+    if given["use_sim_time"] == "true":
+        arguments.append("--clock")
+    if given["record"]:
+        # The recorder listens to this topic last.
+        arguments += ["--wait-for", "mots_tracker/label_info"]
+    end = TimerAction(
+        period=LAST_FRAME_S, actions=[Shutdown(reason="the recording has been replayed")]
     )
-    return [player]
+    return [program(context, "play", arguments=arguments, on_exit=end)]
+
+
+def recorder(context: LaunchContext) -> list[Node]:
+    """The recorder, when something is to be kept."""
+    given = context.launch_configurations
+    if not given["record"]:
+        return []
+    failed = Shutdown(reason="the recorder has ended")
+    return [program(context, "record", arguments=[given["record"]], on_exit=failed)]

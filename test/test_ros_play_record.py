@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
 from mots_ros.core.types import Frame
@@ -16,6 +17,7 @@ from mots_ros.data.bag_files import BagReader, BagWriter
 from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
+from mots_ros.ros.interface import QUEUE
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
 from mots_ros.ros.tracker_node import TrackerNode
@@ -55,6 +57,7 @@ def test_lockstep_through_the_tracker_answers_every_frame(
 ) -> None:
     ros()
     player, tracker = Player(drive), TrackerNode(StubPipeline)  # type: ignore[arg-type]
+    assert tracker.start()
     with BagWriter(tmp_path / "tracked") as bag:
         recorder = Recorder(bag)
         with Bench(player, recorder, tracker) as bench:
@@ -66,6 +69,33 @@ def test_lockstep_through_the_tracker_answers_every_frame(
     assert tracked.unpaired == ()
     assert tracked.class_names == ("car", "pedestrian")
     assert all(frame.ids.tolist() == [7] for frame in tracked)
+
+
+def test_the_recording_s_time_goes_out_before_its_images(ros: Ros, drive: Path) -> None:
+    ros()
+    player, listener = Player(drive), Node("listener")
+    heard: list[int] = []
+    listener.create_subscription(Clock, "/clock", lambda m: heard.append(m.clock.nanosec), QUEUE)
+    listener.create_subscription(Image, "image", lambda _: heard.append(-1), QUEUE)
+    with Bench(player, listener) as bench:
+        player.create_publisher(Clock, "/clock", QUEUE)
+        bench.until(lambda: player.count_subscribers("/clock"))
+        assert list(player.play(rate=1, clock_too=True)) == STAMPS
+        bench.until(lambda: heard.count(-1) == len(STAMPS))
+    assert set(heard) - {-1} <= {stamp - 10**9 for stamp in STAMPS}
+    assert len(set(heard)) > 3
+
+
+def test_playing_waits_for_a_listener_of_another_topic(ros: Ros, drive: Path) -> None:
+    ros("-r", "results:=/other/results")
+    player, listener = Player(drive), Node("listener")
+    with Bench(player, listener) as bench:
+        listener.create_timer(
+            0.2, lambda: listener.create_subscription(Image, "/other/results", print, 1)
+        )
+        player.wait_for("results")
+        assert player.count_subscribers("/other/results") > 0
+        bench.until(lambda: True)
 
 
 def test_lockstep_ends_when_nobody_answers(

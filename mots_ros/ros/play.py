@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.time import Time
 from rclpy.utilities import remove_ros_args
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
@@ -59,8 +61,12 @@ class Player(Node):
         info_topic = _camera_info_beside(self._images.topic_name)
         self._infos = self.create_publisher(CameraInfo, info_topic, QUEUE)
 
-    def play(self, rate: float = 1.0) -> Iterator[int]:
-        """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns."""
+    def play(self, rate: float = 1.0, clock_too: bool = False) -> Iterator[int]:
+        """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns.
+
+        With ``clock_too``, the time of the recording goes out on /clock beside its messages.
+        """
+        times = self.create_publisher(Clock, "/clock", QUEUE) if clock_too else None
         self._wait_for_listener()
         clock: tuple[float, int] | None = None
         with BagReader(self._bag) as bag:
@@ -68,6 +74,8 @@ class Player(Node):
                 clock = clock or (time.monotonic(), message.stamp_ns)
                 due = clock[0] + (message.stamp_ns - clock[1]) / 1e9 / rate
                 time.sleep(max(0.0, due - time.monotonic()))
+                if times is not None:
+                    times.publish(Clock(clock=Time(nanoseconds=message.stamp_ns).to_msg()))
                 self._publish(message)
                 if message.topic == self._topic:
                     yield header_stamp_ns(bag.decode(message))
@@ -108,11 +116,19 @@ class Player(Node):
                 )
             self._spin()
 
+    def wait_for(self, topic: str) -> None:
+        """Spin until somebody listens to a topic of others."""
+        name = self.resolve_topic_name(topic)
+        self._wait_until_heard(name, lambda: self.count_subscribers(name))
+
     def _wait_for_listener(self) -> None:
-        while self._images.get_subscription_count() == 0:
+        # Who is only announced would miss the first image.
+        self._wait_until_heard(self._images.topic_name, self._images.get_subscription_count)
+
+    def _wait_until_heard(self, topic: str, listeners: Callable[[], int]) -> None:
+        while listeners() == 0:
             self.get_logger().info(
-                f"Waiting for somebody to listen to {self._images.topic_name}",
-                throttle_duration_sec=_QUIET_S,
+                f"Waiting for somebody to listen to {topic}", throttle_duration_sec=_QUIET_S
             )
             self._spin()
 
@@ -134,11 +150,13 @@ def main() -> int:
         with ros_session() as executor, until_interrupted():
             player = Player(arguments.bag, arguments.topic)
             executor.add_node(player)
+            for topic in arguments.wait_for:
+                player.wait_for(topic)
             while True:
                 if arguments.lockstep:
                     stamps = player.play_in_lockstep()
                 else:
-                    stamps = player.play(arguments.rate)
+                    stamps = player.play(arguments.rate, arguments.clock)
                 for _ in progress(stamps, player.length, arguments.bag.name):
                     pass
                 if not arguments.loop:
@@ -170,6 +188,16 @@ def _parser() -> argparse.ArgumentParser:
         "--lockstep",
         action="store_true",
         help=f"publish each image when {TRACKER}/detections has answered the one before it",
+    )
+    parser.add_argument(
+        "--wait-for",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="start only when somebody listens to this topic, too; may be repeated",
+    )
+    parser.add_argument(
+        "--clock", action="store_true", help="publish the recording's time on /clock"
     )
     parser.add_argument("--loop", action="store_true", help="start again at the end")
     return parser
