@@ -14,9 +14,10 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
+from visualization_msgs.msg import Marker, MarkerArray
 
 from mots_ros.config import Config, ConfigError, parameters
 from mots_ros.data.bags import header_stamp_ns
@@ -144,6 +145,32 @@ def test_the_overlay_is_drawn_only_for_listeners(ros: Ros) -> None:
     (picture,) = pictures
     assert (header_stamp_ns(picture), picture.encoding) == (2, "rgb8")
     assert (picture.height, picture.width) == SIZE
+
+
+def test_markers_lie_over_their_objects_where_the_camera_is_calibrated(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        heard: list[MarkerArray] = []
+        world.neighbour.create_subscription(MarkerArray, "mots_tracker/markers", heard.append, 1)
+        infos = world.neighbour.create_publisher(CameraInfo, "camera_info", QUEUE)
+        world.until(lambda: world.tracker.count_subscribers("mots_tracker/markers"))
+        world.until(infos.get_subscription_count)
+        infos.publish(CameraInfo())  # As uncalibrated cameras do.
+        world.track(image_message(1))
+        assert not heard
+        k = [20.0, 0, SIZE[1] / 2, 0, 20, SIZE[0] / 2, 0, 0, 1]
+        infos.publish(CameraInfo(k=k))
+        world.until(lambda: world.tracker._worker._calibration)
+        world.track(image_message(2))
+        world.until(lambda: heard)
+    everything, name, trail = heard[0].markers
+    assert everything.action == Marker.DELETEALL
+    assert (name.text, name.header.frame_id) == ("pedestrian 7", "camera")
+    # The upper edge's middle is half of the image above, a quarter of it left of the centre.
+    at = name.pose.position
+    assert (at.x, at.y, at.z) == (-SIZE[1] / 4 / 2, -SIZE[0] / 2 / 2, 10.0)
+    assert trail.type == Marker.LINE_STRIP and len(trail.points) == 2
+    assert trail.points[0].y == SIZE[0] / 2 / 2
 
 
 def too_short(message: Image) -> None:

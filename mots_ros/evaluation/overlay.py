@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from mots_ros.core.types import Image, LabelImage, TrackedFrame
 from mots_ros.evaluation.palette import PALETTE, Colour, colour_of, ink_on
+from mots_ros.evaluation.trails import Trails
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_SCALE = 0.4
 _PADDING = 3
+_SHIFT = 4
+"""OpenCV's binary digits after the point."""
 
 _Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2
 
@@ -23,13 +26,17 @@ def draw(
     tracked: TrackedFrame,
     class_names: Sequence[str],
     opacity: float = 0.5,
+    trails: Trails | None = None,
 ) -> Image:
-    """A copy of ``image`` (RGB) with everything that was tracked in it.
+    """A copy of ``image`` (RGB) with everything that was tracked in it, and where it came from.
 
     ``opacity``, in [0, 1], is that of the masks; their contours are always opaque.
     """
     canvas: Image = image.copy()
     draw_masks(canvas, tracked.label_image, opacity)
+    for track_id, points in trails.lines().items() if trails else ():
+        line = np.rint(points * 2**_SHIFT).astype(np.int32)
+        cv2.polylines(canvas, [line], False, colour_of(track_id), 2, cv2.LINE_AA, _SHIFT)
     _draw_boxes(canvas, tracked)
     _draw_captions(canvas, tracked, class_names)
     return canvas

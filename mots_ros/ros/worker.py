@@ -9,13 +9,15 @@ import traceback
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
+from visualization_msgs.msg import MarkerArray
 
 from mots_ros.build import reconfigure
 from mots_ros.core.types import Frame, TrackedFrame
 from mots_ros.data.image_messages import ImageError
 from mots_ros.evaluation.overlay import draw
+from mots_ros.evaluation.trails import Trails
 from mots_ros.pipeline import Pipeline
 from mots_ros.ros import convert
 from mots_ros.ros.camera_subscription import CameraSubscription
@@ -23,6 +25,7 @@ from mots_ros.ros.diagnostics import Health
 from mots_ros.ros.image_converter import image_converter
 from mots_ros.ros.interface import QUEUE
 from mots_ros.ros.mailbox import Mailbox
+from mots_ros.ros.markers import is_calibrated, to_markers
 from mots_ros.ros.parameters import LiveConfig
 
 _QUIET_S = 5.0
@@ -52,9 +55,15 @@ class Worker:
         self._detections = self._publisher(Detection2DArray, "~/detections")
         self._masks = self._publisher(Image, "~/masks")
         self._overlay = self._publisher(Image, "~/overlay")
+        self._markers = self._publisher(MarkerArray, "~/markers")
+        self._trails = Trails()
+        self._calibration: CameraInfo | None = None
         compressed = self._config.node.image_transport == "compressed"
         self._camera = CameraSubscription(
             node, CompressedImage if compressed else Image, "image", self._receive
+        )
+        self._infos = node.create_subscription(
+            CameraInfo, f"{self._camera.topic.rpartition('/')[0]}/camera_info", self._calibrate, 1
         )
         node.get_logger().info(
             f"Tracking {', '.join(self._class_names)} in {self._camera.topic} "
@@ -68,7 +77,8 @@ class Worker:
         self._mailbox.close()
         self._thread.join()
         self._camera.close()
-        for publisher in (self._detections, self._masks, self._overlay):
+        self._node.destroy_subscription(self._infos)
+        for publisher in (self._detections, self._masks, self._overlay, self._markers):
             self._node.destroy_publisher(publisher)
 
     def reset(self) -> None:
@@ -113,11 +123,24 @@ class Worker:
         self._show(frame, tracked)
         return len(tracked.ids)
 
+    def _calibrate(self, info: CameraInfo) -> None:
+        if is_calibrated(info):
+            self._calibration = info
+
     def _show(self, frame: Frame, tracked: TrackedFrame) -> None:
-        if self._overlay.get_subscription_count() > 0:
+        """What people look at; made only while somebody does."""
+        overlay, markers = (p.get_subscription_count() for p in (self._overlay, self._markers))
+        if not (overlay or markers):
+            self._trails.clear()
+            return
+        self._trails.add(tracked)
+        if overlay:
             opacity = self._config.node.overlay_opacity
-            picture = draw(frame.image, tracked, self._class_names, opacity)
+            picture = draw(frame.image, tracked, self._class_names, opacity, self._trails)
             self._overlay.publish(convert.to_rgb_message(tracked, picture))
+        if markers and self._calibration is not None:
+            names, info = self._class_names, self._calibration
+            self._markers.publish(to_markers(tracked, names, self._trails, info))
 
     def _follow_wishes(self) -> None:
         """Bring what was asked for since the last frame into the pipeline."""
@@ -127,6 +150,7 @@ class Worker:
             self._config = config
         if self._reset_wanted.is_set():
             self._reset_wanted.clear()
+            self._trails.clear()
             self._pipeline.reset()
 
     def _explain(self, error: Exception) -> None:
