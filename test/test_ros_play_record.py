@@ -18,9 +18,9 @@ from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
 from mots_ros.ros.interface import QUEUE
+from mots_ros.ros.node import TrackerNode
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
-from mots_ros.ros.tracker_node import TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline
 
 Ros = Callable[..., Any]

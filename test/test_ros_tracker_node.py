@@ -23,7 +23,7 @@ from mots_ros.config import Config, ConfigError, parameters
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
 from mots_ros.ros.interface import LATCHED, QUEUE
-from mots_ros.ros.tracker_node import SUCCESS, TrackerNode
+from mots_ros.ros.node import SUCCESS, TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline, image_message
 
 Ros = Callable[..., Any]
