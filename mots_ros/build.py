@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import torch
 
 from mots_ros.config import Config, ConfigError, DetectorConfig, TrackerConfig
 from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker
 from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.trackers.sort import SortTracker
+
+_RUNNERS: WeakValueDictionary[tuple[Path, torch.device], NetworkRunner] = WeakValueDictionary()
+"""The networks that are in use."""
 
 
 def build_pipeline(config: Config) -> Pipeline:
@@ -27,11 +32,14 @@ def build_pipeline(config: Config) -> Pipeline:
 
 
 def build_detector(config: DetectorConfig) -> CenterNetDetector:
-    """The detector with its weights on its device."""
+    """A detector; those with the same weights on the same device share one network."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    net = checkpoint.load(weights_path(config.weights))
-    return CenterNetDetector(net, config, _device(config.device))
+    weights, device = weights_path(config.weights), _device(config.device)
+    runner = _RUNNERS.get((weights, device))
+    if runner is None:
+        runner = _RUNNERS[weights, device] = NetworkRunner(checkpoint.load(weights), device)
+    return CenterNetDetector(runner, config)
 
 
 def build_tracker(config: TrackerConfig) -> Tracker:

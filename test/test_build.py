@@ -65,3 +65,19 @@ def test_another_tracker_takes_the_seat(config: Config) -> None:
     pipeline = build_pipeline(config)
     reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
     assert isinstance(pipeline.tracker, SortTracker)
+
+
+def test_detectors_with_the_same_weights_share_a_network(config: Config) -> None:
+    first, second = build_pipeline(config), build_pipeline(config)
+    runner = first.detector._runner
+    assert second.detector._runner is runner
+    assert runner._users == 2
+    second.sleep()
+    second.sleep()
+    assert runner._users == 1
+    second.wake()
+    assert runner._users == 2
+    del second
+    assert runner._users == 1
+    del first, runner
+    assert build_pipeline(config).detector._runner._users == 1

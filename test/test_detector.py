@@ -11,6 +11,7 @@ from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Frame
 from mots_ros.detection.detector import CenterNetDetector, letterbox_of
+from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import parameter_count
 from mots_ros.nets.searchtrack import LIGHT, HeadMaps, SearchTrackNet
 
@@ -49,7 +50,7 @@ class DrawnNet(SearchTrackNet):
 
 
 def test_one_object_in_image_pixels() -> None:
-    detector = CenterNetDetector(DrawnNet(LIGHT), CONFIG, torch.device("cpu"))
+    detector = CenterNetDetector(NetworkRunner(DrawnNet(LIGHT), torch.device("cpu")), CONFIG)
     observation = detector(FRAME)
     found = observation.detections
     assert detector.class_names == ("car", "pedestrian")
@@ -66,7 +67,7 @@ def test_one_object_in_image_pixels() -> None:
 
 def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
     config = DetectorConfig(input_width=256, input_height=64, score_threshold=0.95)
-    detector = CenterNetDetector(DrawnNet(LIGHT), config, torch.device("cpu"))
+    detector = CenterNetDetector(NetworkRunner(DrawnNet(LIGHT), torch.device("cpu")), config)
     observation = detector(FRAME)
     assert len(observation.detections) == 0
     assert observation.detections.boxes.shape == (0, 4)
@@ -78,7 +79,7 @@ def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
 def test_a_real_network_runs_on_odd_image_sizes() -> None:
     torch.manual_seed(0)
     config = DetectorConfig(input_width=96, score_threshold=0.0, max_detections=7)
-    detector = CenterNetDetector(SearchTrackNet(LIGHT), config, torch.device("cpu"))
+    detector = CenterNetDetector(NetworkRunner(SearchTrackNet(LIGHT), torch.device("cpu")), config)
     image = np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8)
     found = detector(Frame(0, "camera", image)).detections
     assert len(found) == 7
@@ -120,7 +121,7 @@ class AmodalNet(DrawnNet):
 
 
 def test_whole_objects_may_leave_the_image_and_need_no_masks() -> None:
-    detector = CenterNetDetector(AmodalNet(LIGHT), CONFIG, torch.device("cpu"))
+    detector = CenterNetDetector(NetworkRunner(AmodalNet(LIGHT), torch.device("cpu")), CONFIG)
     found = detector(FRAME).detections
     # From map pixel (20, 6) on; a map pixel is 8 image pixels.
     np.testing.assert_allclose(found.boxes, [[136, -16, 184, 144]])

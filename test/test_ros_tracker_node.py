@@ -369,6 +369,22 @@ def test_what_goes_wrong_in_configuring_is_said_and_can_be_mended(
         assert node.start()
 
 
+def test_several_cameras_have_namespaces_of_their_own(ros: Ros) -> None:
+    ros("-r", "image:=picture", "-p", "node.autostart:=false")
+    nodes = [TrackerNode(StubPipeline, namespace=name) for name in ("front", "/car/left")]  # type: ignore[arg-type]
+    with Bench(*nodes):
+        assert [node.get_fully_qualified_name() for node in nodes] == [
+            "/front/mots_tracker",
+            "/car/left/mots_tracker",
+        ]
+        for node in nodes:
+            assert node.trigger_configure() == node.trigger_activate() == SUCCESS
+        assert [node._worker._camera.topic for node in nodes] == [
+            "/front/picture",
+            "/car/left/picture",
+        ]
+
+
 def test_quality_of_service_can_be_overridden(ros: Ros) -> None:
     ros("-p", "qos_overrides./image.subscription.reliability:=best_effort")
     with World() as world:

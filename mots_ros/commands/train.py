@@ -23,6 +23,7 @@ from mots_ros.core.types import Frame, Image
 from mots_ros.data.kitti_mots import Annotation, objects_of
 from mots_ros.data.sources import open_source
 from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.detection.runner import NetworkRunner
 from mots_ros.evaluation.collect import track
 from mots_ros.evaluation.overlay import draw
 from mots_ros.evaluation.scores import score
@@ -176,7 +177,7 @@ def validate(
     config = Config()
     per_class: dict[str, list[float]] = defaultdict(list)
     for clip in clips:
-        detector = CenterNetDetector(net, config.detector, device)
+        detector = CenterNetDetector(NetworkRunner(net, device), config.detector)
         pipeline = Pipeline(detector, SearchTracker(config.tracker))
         results = track(_frames(clip), pipeline.step, net.spec.class_names)
         truth = Annotation(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,33 +11,34 @@ from torch import Tensor
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import dynamic_network
-from mots_ros.nets.normalise import normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at
-from mots_ros.nets.searchtrack import SearchTrackNet
 
 NETWORK_STRIDE = 32
 
 
 class CenterNetDetector:
-    """One network pass per frame; finds objects and reads their kernels at their centres."""
+    """Finds objects in one camera's frames and reads their kernels at their centres.
 
-    def __init__(self, net: SearchTrackNet, config: DetectorConfig, device: torch.device) -> None:
-        self.net = net.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    One network pass per frame, which it may share with other cameras' detectors.
+    """
+
+    def __init__(self, runner: NetworkRunner, config: DetectorConfig) -> None:
+        cuda = runner.device.type == "cuda"
         self.config = config
-        self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-        self._device = device
-        self.class_names = net.spec.class_names
+        self.device = torch.cuda.get_device_name(runner.device) if cuda else "cpu"
+        self.class_names = runner.net.spec.class_names
+        self._runner = runner
+        self._join()
 
     @torch.inference_mode()
     def __call__(self, frame: Frame) -> Observation[SearchFeatures]:
         """Detect in one frame; what scores below the threshold is dropped."""
+        net = self._runner.net
         letterbox = letterbox_of(frame.size, self.config)
-        image = torch.from_numpy(letterbox.warp(frame.image)).to(self._device)
-        # A channels-last view of the image's own memory: nothing is moved.
-        features = self.net.features(normalised(image.permute(2, 0, 1).unsqueeze(0)))
-        maps = self.net.heads(features)
+        features, maps = self._runner(letterbox.warp(frame.image))
         scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
         size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
         if maps.amodal is None:
@@ -45,7 +48,7 @@ class CenterNetDetector:
         first = torch.zeros_like(x)
         masks = None
         if maps.mask is not None:
-            kernels = self.net.mask_kernels(features, first, y, x)
+            kernels = net.mask_kernels(features, first, y, x)
             centres = torch.stack((x, y), dim=1).to(features.dtype)
             masks = dynamic_network(maps.mask[0], kernels, centres).sigmoid().cpu().numpy()
         detections = Detections(
@@ -54,24 +57,28 @@ class CenterNetDetector:
             labels.cpu().numpy(),
             masks,
         )
-        kernels = self.net.search_kernels(features, first, y, x)
+        kernels = net.search_kernels(features, first, y, x)
         search_features = SearchFeatures(maps.search[0], size, offset, kernels)
         return Observation(frame, letterbox, detections, search_features)
 
     def sleep(self) -> None:
-        """Give the device's memory back."""
-        self.net.to("cpu")
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        """Need the network no longer, for a while."""
+        self._leave()
 
     def wake(self) -> None:
-        """Come back to the device and send a black image through the network: its first pass takes
-        several times as long as any later one, and a camera would not wait.
+        """Need the network again, and send a black image through it: its first pass takes several
+        times as long as any later one, and a camera would not wait.
         """
-        self.net.to(self._device)
+        if not self._leave.alive:
+            self._join()
         width = self.config.input_width
         height = self.config.input_height or width // 3
         self(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
+
+    def _join(self) -> None:
+        self._runner.join()
+        # Nobody waits for the frames of a detector that is gone.
+        self._leave = weakref.finalize(self, self._runner.leave)
 
     def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Scores, labels, x and y of the peaks above the threshold, over all classes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,14 @@ class HeadMaps:
     amodal: Tensor | None
     search: Tensor
     mask: Tensor | None
+
+    def of(self, index: int) -> HeadMaps:
+        """The maps of one image, as a batch of one."""
+        maps: dict[str, Any] = {}
+        for field in fields(self):
+            all_maps = getattr(self, field.name)
+            maps[field.name] = None if all_maps is None else all_maps[index : index + 1]
+        return HeadMaps(**maps)
 
 
 class SearchTrackNet(nn.Module):

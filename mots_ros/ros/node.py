@@ -31,7 +31,11 @@ class TrackerNode(LifecycleNode):
     Configuring loads the weights; while inactive the network keeps no memory of a GPU.
     """
 
-    def __init__(self, build: Callable[[Config], Pipeline] = build_pipeline) -> None:
+    def __init__(
+        self,
+        build: Callable[[Config], Pipeline] = build_pipeline,
+        namespace: str | None = None,
+    ) -> None:
         """Declare the parameters; ``build`` will make the pipeline.
 
         Raises:
@@ -40,7 +44,9 @@ class TrackerNode(LifecycleNode):
         # First, for destroy_node comes also where what follows raises.
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
-        super().__init__(TRACKER, automatically_declare_parameters_from_overrides=True)
+        super().__init__(
+            TRACKER, namespace=namespace, automatically_declare_parameters_from_overrides=True
+        )
         self._build = build
         self._live = parameters.LiveConfig(
             self, parameters.declare(self), lambda _: self._publish_label_info()

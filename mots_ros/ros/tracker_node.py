@@ -1,16 +1,21 @@
-"""The node as a program: camera images in, tracked detections and masks out."""
+"""The node as a program: camera images in, tracked detections and masks out.
+
+With several cameras there is a node for each, in a namespace of its own; they share the network.
+"""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 
 
 def main() -> int:
-    """Run the node until it is told to stop."""
+    """Run until told to stop."""
     # Loading torch takes seconds, in which a Ctrl-C shall simply end the program.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from rclpy.logging import get_logger
+    from rclpy.utilities import remove_ros_args
 
     from mots_ros.config import ConfigError
     from mots_ros.ros.interface import TRACKER
@@ -18,21 +23,37 @@ def main() -> int:
     from mots_ros.ros.session import ros_session, until_interrupted
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    nodes: list[TrackerNode] = []
     with ros_session() as executor, until_interrupted():
+        options = _parser().parse_args(remove_ros_args(sys.argv)[1:])
         try:
-            node = TrackerNode()
+            for namespace in options.namespaces or [None]:
+                nodes.append(TrackerNode(namespace=namespace))
+            for node in nodes:
+                if not node.start():
+                    return 1
+                executor.add_node(node)
+            with until_interrupted():
+                executor.spin()
         except ConfigError as error:
             get_logger(TRACKER).fatal(f"{error}{origin(error)}")
             return 1
-        try:
-            if not node.start():
-                return 1
-            executor.add_node(node)
-            with until_interrupted():
-                executor.spin()
         finally:
-            node.destroy_node()
+            for node in nodes:
+                node.destroy_node()
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tracker_node",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--namespaces", nargs="+", default=[], help="one for each camera, such as /front /left"
+    )
+    return parser
 
 
 if __name__ == "__main__":

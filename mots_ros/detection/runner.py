@@ -1,0 +1,95 @@
+"""One network in a process, for however many cameras."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mots_ros.core.types import Image
+from mots_ros.nets.normalise import normalised
+from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
+
+GATHER_S = 0.004
+"""How long the network waits for the frames of other cameras: those that take their pictures at the
+same moment do not arrive at quite the same."""
+
+
+@dataclass
+class _Place:
+    """A frame in the queue, and in the end what came of it."""
+
+    image: Image
+    seen: tuple[Tensor, HeadMaps] | None = None
+    error: Exception | None = None
+
+
+class NetworkRunner:
+    """A network on its device; frames that wait for it at the same time pass through together.
+
+    Several threads may call it. It stays on the device as long as somebody uses it: between the
+    last ``leave`` and the next ``join`` it keeps no memory of a GPU.
+    """
+
+    def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
+        self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = device
+        self._users = 0
+        self._waiting: list[_Place] = []
+        self._arrival = threading.Condition()
+        self._network = threading.Lock()
+
+    def join(self) -> None:
+        """From now on there is one camera more."""
+        with self._network:
+            self._users += 1
+            self.net.to(self.device)
+
+    def leave(self) -> None:
+        """There is one camera less."""
+        with self._network:
+            self._users -= 1
+            if self._users == 0:
+                self.net.to("cpu")
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+
+    def __call__(self, image: Image) -> tuple[Tensor, HeadMaps]:
+        """Shared features [1, C, h, w] and head maps (a batch of one) of an RGB image [H, W, 3]."""
+        place = _Place(image)
+        with self._arrival:
+            self._waiting.append(place)
+            self._arrival.notify()
+        with self._network:
+            # Whoever comes first looks at the others' frames, too.
+            if place.seen is None and place.error is None:
+                self._look(self._gathered(image.shape))
+        if place.error is not None:
+            raise place.error
+        assert place.seen is not None
+        return place.seen
+
+    def _gathered(self, shape: tuple[int, ...]) -> list[_Place]:
+        """Take the frames of a shape out of the queue."""
+        with self._arrival:
+            if self._users > 1:
+                self._arrival.wait_for(lambda: len(self._waiting) >= self._users, GATHER_S)
+            together = [place for place in self._waiting if place.image.shape == shape]
+            self._waiting = [place for place in self._waiting if place.image.shape != shape]
+        return together
+
+    @torch.inference_mode()
+    def _look(self, places: list[_Place]) -> None:
+        try:
+            images = torch.from_numpy(np.stack([place.image for place in places])).to(self.device)
+            # A channels-last view of the images' own memory: nothing is moved.
+            features = self.net.features(normalised(images.permute(0, 3, 1, 2)))
+            maps = self.net.heads(features)
+            for i, place in enumerate(places):
+                place.seen = features[i : i + 1], maps.of(i)
+        except Exception as error:
+            for place in places:
+                place.error = error

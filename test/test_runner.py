@@ -1,0 +1,91 @@
+"""One network for several cameras: who shares a pass, and that it makes no difference."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from mots_ros.detection import runner as module
+from mots_ros.detection.runner import NetworkRunner
+from small_net import small_net
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames went together, pass by pass."""
+    seen: list[int] = []
+    look = NetworkRunner._look
+
+    def counted(self: NetworkRunner, places: list) -> None:  # type: ignore[type-arg]
+        seen.append(len(places))
+        look(self, places)
+
+    monkeypatch.setattr(NetworkRunner, "_look", counted)
+    return seen
+
+
+def picture(seed: int, size: tuple[int, int] = (64, 96)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+def together(*calls: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_frames_of_one_moment_share_a_pass(
+    passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 5.0)
+    runner = NetworkRunner(small_net(), CPU)
+    alone = {seed: runner(picture(seed)) for seed in range(3)}
+    for _ in range(3):
+        runner.join()
+    found = {}
+    together(*(lambda seed=seed: found.update({seed: runner(picture(seed))}) for seed in range(3)))
+    assert passes == [1, 1, 1, 3]
+    for seed, (features, maps) in alone.items():
+        torch.testing.assert_close(found[seed][0], features)
+        torch.testing.assert_close(found[seed][1].heat, maps.heat)
+        assert found[seed][1].amodal is None
+
+
+def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:
+    runner = NetworkRunner(small_net(), CPU)
+    runner.join()
+    runner.join()
+    runner(picture(0))
+    assert passes == [1]
+
+
+def test_frames_of_other_sizes_pass_by_themselves(
+    passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 5.0)
+    runner = NetworkRunner(small_net(), CPU)
+    runner.join()
+    runner.join()
+    sizes = {}
+
+    def look(size: tuple[int, int]) -> None:
+        sizes[size] = runner(picture(0, size))[0].shape[2:]
+
+    # The second one finds the queue empty but for itself.
+    monkeypatch.setattr(module, "GATHER_S", 0.2)
+    together(lambda: look((64, 96)), lambda: look((32, 64)))
+    assert passes == [1, 1]
+    assert sizes == {(64, 96): (16, 24), (32, 64): (8, 16)}
+
+
+def test_an_error_reaches_everybody_and_the_next_frame_is_fine() -> None:
+    runner = NetworkRunner(small_net(), CPU)
+    with pytest.raises(RuntimeError):
+        runner(np.zeros((64, 96, 5), np.uint8))
+    runner(picture(0))
