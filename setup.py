@@ -26,6 +26,7 @@ setup(
         shared("config"),
         shared("models"),
         shared("rviz"),
+        shared("foxglove"),
     ],
     python_requires=">=3.10",
     zip_safe=True,

@@ -70,7 +70,7 @@ def test_every_shared_file_is_installed(installation: dict[str, Any]) -> None:
     }
     expected = {
         f"share/mots_ros/{folder}/{path.name}": f"{folder}/{path.name}"
-        for folder in ("launch", "config", "models", "rviz")
+        for folder in ("launch", "config", "models", "rviz", "foxglove")
         for path in (CHECKOUT / folder).glob("[!.]*")
         if path.is_file()
     }
