@@ -113,6 +113,22 @@ def test_too_fast_a_camera_does_not_add_up(ros: Ros) -> None:
         assert sorted(answered_after)[len(answered_after) // 2] < 0.25
 
 
+def test_it_does_not_wait_for_a_frame_that_takes_long(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        counts = world.tracker._health._counts
+        world.pipeline.gate.acquire()
+        world.neighbour.images.publish(image_message(1))
+        world.until(lambda: counts["received"])
+        world.until(lambda: world.tracker._worker._mailbox._item is None)
+        begin = time.monotonic()
+        world.tracker.destroy_node()
+        assert time.monotonic() - begin < 2
+        assert world.tracker.abandoned
+        world.pipeline.gate.release()
+        world.tracker._worker = None
+
+
 @pytest.mark.parametrize("wait_for", ["", "Tracking"])
 def test_an_interruption_ends_it_at_once_and_quietly(wait_for: str) -> None:
     """While it loads, and while it tracks."""

@@ -31,6 +31,11 @@ class Mailbox(Generic[T]):
             item, self._item = self._item, None
             return item if self._open else None
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return not self._open
+
     def close(self) -> None:
         """Let ``take`` return None from now on, also where it is waiting."""
         with self._changed:

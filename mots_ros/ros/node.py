@@ -22,6 +22,7 @@ from mots_ros.ros.diagnostics import Health
 from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER
 from mots_ros.ros.worker import Worker
 
+_PATIENCE_S = 1.0
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -44,6 +45,7 @@ class TrackerNode(LifecycleNode):
         # First, for destroy_node comes also where what follows raises.
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
+        self.abandoned = False
         super().__init__(
             TRACKER, namespace=namespace, automatically_declare_parameters_from_overrides=True
         )
@@ -103,15 +105,19 @@ class TrackerNode(LifecycleNode):
         return SUCCESS
 
     def destroy_node(self) -> None:
-        """Let the frame in work finish, then end."""
-        self._stop()
+        """Let the frame in work finish, if that does not take long, and end.
+
+        ``abandoned`` says afterwards whether it took too long: a thread is still in it.
+        """
+        self._stop(_PATIENCE_S)
         super().destroy_node()
 
-    def _stop(self) -> None:
+    def _stop(self, patience_s: float | None = None) -> None:
         if self._worker is not None and self._pipeline is not None:
-            self._worker.close()
+            self.abandoned = not self._worker.close(patience_s)
             self._worker = None
-            self._pipeline.sleep()
+            if not self.abandoned:
+                self._pipeline.sleep()
 
     def _reset(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         answer.success = self._worker is not None

@@ -69,17 +69,21 @@ class Worker:
             f"Tracking {', '.join(self._class_names)} in {self._camera.topic} "
             f"on {pipeline.detector.device}"
         )
-        self._thread = threading.Thread(target=self._work, name="pipeline")
+        self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Let the frame in work finish, then stop listening and publishing."""
+    def close(self, patience_s: float | None = None) -> bool:
+        """Stop listening and publishing when the frame in work is finished.
+
+        After ``patience_s`` seconds it is abandoned. Returns whether it was finished.
+        """
         self._mailbox.close()
-        self._thread.join()
+        self._thread.join(patience_s)
         self._camera.close()
         self._node.destroy_subscription(self._infos)
         for publisher in (self._detections, self._masks, self._overlay, self._markers):
             self._node.destroy_publisher(publisher)
+        return not self._thread.is_alive()
 
     def reset(self) -> None:
         """Forget all tracks before the next frame."""
@@ -107,7 +111,7 @@ class Worker:
                 self._health.bad(error.reason, str(error))
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
             except Exception as error:
-                if not self._node.context.ok():
+                if self._mailbox.closed or not self._node.context.ok():
                     return  # Told to stop while a frame was in work.
                 self._explain(error)
             else:

@@ -1,0 +1,53 @@
+"""A network that is trained on ten frames finds and follows everything in them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mots_ros.commands import train as command
+from mots_ros.config import Config
+from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.training.loop import TrainingState, train
+from mots_ros.training.pairs import Pair, PairDataset, make_pair
+from mots_ros.training.plan import Plan
+from toy_drive import toy_clip
+
+FRAMES, WIDTH, SCALE = 10, 416, 0.5
+SMALL = dataclasses.replace(LIGHT, channels=(8, 8, 16, 16, 16, 16), head_channels=16)
+WHOLE = np.array([[SCALE, 0, SCALE / 2 - 0.5], [0, SCALE, SCALE / 2 - 0.5]])
+
+
+class Neighbours(PairDataset):
+    """Always whole frames, one after the other."""
+
+    def __getitem__(self, index: int) -> Pair:
+        (clip,) = self._clips
+        first = index % (FRAMES - 1)
+        rng = np.random.default_rng(index)
+        return make_pair(clip, (first, first + 1), WHOLE, self._crop, rng)
+
+
+def test_ten_frames_are_learnt_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = toy_clip(tmp_path)
+    ten = dataclasses.replace(clip, images=clip.images[:FRAMES], boxes=clip.boxes[:FRAMES])
+    plan = Plan(
+        **{"iterations": 160, "batch": 2, "learning_rate": 5e-3, "warmup": 10, "average": 0.9},
+        **{"workers": 0, "save_every": 160},
+    )
+    torch.manual_seed(0)
+    device = torch.device("cpu")
+    state = TrainingState.start(SearchTrackNet(SMALL), plan, device)
+    samples = Neighbours([ten], [1], (128, WIDTH), plan.seed)
+    shown: list[dict[str, float]] = []
+    train(state, samples, plan, device, lambda _, scalars: shown.append(scalars), lambda: None)
+    losses = {name: value for name, value in shown[-1].items() if name.startswith("loss/")}
+    assert sum(losses.values()) < 0.3, losses
+
+    config = Config().with_values({"detector.input_width": WIDTH})
+    monkeypatch.setattr(command, "Config", lambda: config)
+    scores, picture = command.validate(state.averaged, device, [ten])
+    assert picture.shape == (256, 832, 3)
+    assert min(scores.values()) > 95, scores
