@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import distributed
+from tqdm import tqdm
 
 from mots_ros.config import Config, ConfigError, setting
 from mots_ros.core.types import Frame, Image
@@ -25,7 +26,7 @@ from mots_ros.data.sources import open_source
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.evaluation.collect import track
-from mots_ros.evaluation.overlay import draw
+from mots_ros.evaluation.overlay import draw, draw_masks
 from mots_ros.evaluation.scores import score
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
@@ -42,7 +43,7 @@ from mots_ros.training.loop import (
     start_process,
     train,
 )
-from mots_ros.training.pairs import PairDataset
+from mots_ros.training.pairs import Pair, PairDataset
 from mots_ros.training.plan import Plan, load_plan
 
 NETWORKS = {"light": LIGHT, "dla34": DLA34}
@@ -148,7 +149,9 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
                 state.best = mean
                 checkpoint.save(state.averaged, out / BEST)
         history.record(state.iteration, scalars)
+        history.picture(state.iteration, "sample", _sample_picture(samples[state.iteration]))
         state.save(out / STATE)
+        tqdm.write(f"{state.iteration}: {', '.join(f'{n} {v:.3g}' for n, v in scalars.items())}")
 
     train(state, samples, plan, device, lambda *now: history.show(*now), save)
     if rank() == 0:
@@ -192,6 +195,18 @@ def validate(
     last = len(clips[-1]) - 1
     picture = draw(clips[-1].images[last], results.tracked(last), net.spec.class_names)
     return {name: float(np.mean(values)) for name, values in per_class.items()}, picture
+
+
+def _sample_picture(pair: Pair) -> Image:
+    """The earlier and the later frame of a sample beside each other, with their objects."""
+    sides = []
+    for image, targets in zip(pair.images, pair.targets, strict=True):
+        canvas, labels = image.copy(), np.zeros(image.shape[:2], np.uint16)
+        for instance, mask in zip(targets.ids.tolist(), targets.masks, strict=True):
+            labels[mask] = instance
+        draw_masks(canvas, labels, 0.4)
+        sides.append(canvas)
+    return np.hstack(sides)
 
 
 def _frames(clip: Clip) -> Iterator[Frame]:
