@@ -191,7 +191,8 @@ class Config:
         """This configuration with ``{"stage.field": value}`` put in its place, checked.
 
         Raises:
-            ConfigError: a name is unknown, or a value has the wrong type or range.
+            ConfigError: a name is unknown, a value has the wrong type or range, or two do not fit
+                together.
         """
         changes: dict[str, dict[str, Any]] = {}
         known = parameters()
@@ -200,13 +201,16 @@ class Config:
                 raise ConfigError(f"unknown parameter '{name}'; {alternatives(name, known)}")
             stage, key = name.split(".")
             changes.setdefault(stage, {})[key] = checked(name, known[name], value)
-        return dataclasses.replace(
+        config = dataclasses.replace(
             self,
             **{
                 stage: dataclasses.replace(getattr(self, stage), **values)
                 for stage, values in changes.items()
             },
         )
+        if config.detector.fit == "keep_small" and config.detector.input_height == 0:
+            raise ConfigError("'detector.fit' keep_small needs a 'detector.input_height' above 0")
+        return config
 
     def values(self) -> dict[str, Any]:
         """All values by parameter name."""

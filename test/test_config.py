@@ -83,3 +83,10 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, message: str) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing.yaml"):
         load_config(tmp_path / "nothing.yaml")
+
+
+def test_values_that_do_not_fit_together() -> None:
+    small = {"detector.fit": "keep_small"}
+    with pytest.raises(ConfigError, match="needs a 'detector.input_height'"):
+        Config().with_values(small)
+    Config().with_values({**small, "detector.input_height": 544})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import rclpy
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -383,6 +386,20 @@ def test_several_cameras_have_namespaces_of_their_own(ros: Ros) -> None:
             "/front/picture",
             "/car/left/picture",
         ]
+
+
+def test_what_is_dumped_loads_again(ros: Ros, tmp_path: Path) -> None:
+    ros("-p", "tracker.max_misses:=3", "-p", "detector.score_threshold:=0.45")
+    with World() as world:
+        before = world.tracker._live.current
+        dumped = {n: p.value for n, p in world.tracker.get_parameters_by_prefix("").items()}
+    rclpy.shutdown()
+    file = tmp_path / "dump.yaml"
+    file.write_text(yaml.safe_dump({"/mots_tracker": {"ros__parameters": dumped}}))
+    ros("--params-file", str(file))
+    with World() as world:
+        assert world.tracker._live.current == before
+        assert before.tracker.max_misses == 3
 
 
 def test_quality_of_service_can_be_overridden(ros: Ros) -> None:
