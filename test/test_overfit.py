@@ -10,6 +10,7 @@ import torch
 from mots_ros.commands import train as command
 from mots_ros.config import Config
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.training.clips import Clip
 from mots_ros.training.loop import TrainingState, train
 from mots_ros.training.pairs import Pair, PairDataset, make_pair
 from mots_ros.training.plan import Plan
@@ -32,7 +33,7 @@ class Neighbours(PairDataset):
 
 def test_ten_frames_are_learnt_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = toy_clip(tmp_path)
-    ten = dataclasses.replace(clip, images=clip.images[:FRAMES], boxes=clip.boxes[:FRAMES])
+    ten = Clip(clip.images[:FRAMES], clip.instances[:FRAMES], clip.boxes[:FRAMES], clip.scale)
     plan = Plan(
         **{"iterations": 160, "batch": 2, "learning_rate": 5e-3, "warmup": 10, "average": 0.9},
         **{"workers": 0, "save_every": 160},
