@@ -18,7 +18,7 @@ from statistics import mean
 from typing import Any
 
 from ablations import FULL, NO_SEARCH, trackers
-from terminal import cell, command, config_of, plain, run, table
+from terminal import command, config_of, plain, run
 
 from mots_ros.build import build_detector
 from mots_ros.core.types import Frame, Observation
@@ -29,7 +29,7 @@ from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
 from mots_ros.evaluation.results import Results
 from mots_ros.evaluation.scores import ClassScores, score, titles
-from mots_ros.evaluation.table import score_values
+from mots_ros.evaluation.table import cell, score_values, table
 from mots_ros.pipeline import Detector, Pipeline
 from mots_ros.progress import progress
 from mots_ros.trackers.base import Tracker

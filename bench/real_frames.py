@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from terminal import cell, command, config_of, plain, run, table
+from terminal import command, config_of, plain, run
 
 from mots_ros.build import build_detector
 from mots_ros.core import boxes
@@ -36,6 +36,7 @@ from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_CLASS, Annotation, Mask
 from mots_ros.data.rle import box_of, covered, decode, encode, iou
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import check_fits
+from mots_ros.evaluation.table import cell, table
 from mots_ros.pipeline import Detector
 from mots_ros.progress import progress
 

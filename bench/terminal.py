@@ -77,24 +77,6 @@ def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
     return Config().with_values(values)
 
 
-def table(rows: Sequence[Sequence[str]], names: int) -> str:
-    """Aligned rows of cells; the first row holds titles, the first ``names`` columns are text."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in (rows[0], ["-" * width for width in widths], *rows[1:]):
-        cells = [text.ljust(width) for text, width in zip(row[:names], widths, strict=False)]
-        cells += [text.rjust(width) for text, width in zip(row, widths, strict=True)][names:]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def cell(value: float, sign: str = "") -> str:
-    """A whole number as it is, others with one decimal, a dash for NaN; ``sign`` may be "+"."""
-    if isinstance(value, int):
-        return f"{value:{sign}d}"
-    return "-" if math.isnan(value) else f"{value:{sign}.1f}"
-
-
 def plain(values: Mapping[str, float]) -> dict[str, float | None]:
     """The values as JSON holds them: None for NaN."""
     return {name: None if math.isnan(value) else value for name, value in values.items()}

@@ -13,6 +13,17 @@ PACKAGE = "mots_ros"
 SHARE = FindPackageShare(PACKAGE)
 IMAGE = ("image", LaunchConfiguration("image"))
 
+
+def switch(name: str, default: bool, description: str) -> DeclareLaunchArgument:
+    """An argument that is true or false."""
+    return DeclareLaunchArgument(
+        name,
+        default_value=str(default).lower(),
+        choices=["true", "false"],
+        description=description,
+    )
+
+
 ARGUMENTS = [
     DeclareLaunchArgument(
         "image", default_value="/camera/image_raw", description="Topic of the camera's images."
@@ -42,23 +53,20 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "namespace", default_value="", description="Namespace of the tracker and its topics."
     ),
-    DeclareLaunchArgument(
+    switch(
         "use_sim_time",
-        default_value="false",
-        choices=["true", "false"],
-        description="Whether time comes from /clock; a replay then publishes it.",
+        False,
+        "Whether time comes from /clock; a replay then publishes it.",
     ),
-    DeclareLaunchArgument(
+    switch(
         "autostart",
-        default_value="true",
-        choices=["true", "false"],
-        description="Whether the tracker activates itself; if not, a lifecycle manager does.",
+        True,
+        "Whether the tracker activates itself; if not, a lifecycle manager does.",
     ),
-    DeclareLaunchArgument(
+    switch(
         "rviz",
-        default_value="false",
-        choices=["true", "false"],
-        description="Whether to watch in RViz what the tracker sees.",
+        False,
+        "Whether to watch in RViz what the tracker sees.",
     ),
     DeclareLaunchArgument(
         "bag",
@@ -74,11 +82,10 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "rate", default_value="1.0", description="Speed of the replay relative to the recording."
     ),
-    DeclareLaunchArgument(
+    switch(
         "loop",
-        default_value="false",
-        choices=["true", "false"],
-        description="Whether to replay the recording for ever.",
+        False,
+        "Whether to replay the recording for ever.",
     ),
     DeclareLaunchArgument(
         "record",

@@ -239,10 +239,7 @@ def load_config(path: Path) -> Config:
         ConfigError: the file is no parameter file, or a key or value in it is wrong; the message
             names the file.
     """
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+    document = read_yaml(path)
     if not isinstance(document, dict) or not document:
         raise ConfigError(f"{path}: expected '<node>: ros__parameters: ...'")
     config = Config()
@@ -257,6 +254,14 @@ def load_config(path: Path) -> Config:
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
     return config
+
+
+def read_yaml(path: Path) -> Any:
+    """The document in a file; raises ConfigError."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
 
 
 def setting(text: str) -> tuple[str, Any]:

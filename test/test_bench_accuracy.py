@@ -19,6 +19,7 @@ from mots_ros.core.types import Detections, Frame, Observation, TrackedDetection
 from mots_ros.data.drives import AnnotatedFrame
 from mots_ros.data.kitti_mots import objects_of
 from mots_ros.evaluation.scores import ClassScores
+from mots_ros.evaluation.table import cell, table
 from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
 from mots_ros.nets.search import SearchFeatures
 from mots_ros.trackers.searchtrack import SearchTracker
@@ -28,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 import ablations
 import accuracy
 import real_frames
-import terminal
 
 SIZE = (64, 128)
 LETTERBOX = Letterbox.contain(SIZE, SIZE)
@@ -242,5 +242,5 @@ def test_detections_between_ignored_corners_are_wrong() -> None:
 
 
 def test_tables_align_text_left_and_numbers_right() -> None:
-    rows = [["drive", "HOTA"], ["a", terminal.cell(7.25)], ["b", terminal.cell(math.nan)]]
-    assert terminal.table(rows, names=1) == ("drive  HOTA\n-----  ----\na       7.2\nb         -")
+    rows = [["drive", "HOTA"], ["a", cell(7.25)], ["b", cell(math.nan)]]
+    assert table(rows, names=1) == ("drive  HOTA\n-----  ----\na       7.2\nb         -")

@@ -115,7 +115,7 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
         raise ValueError(f"{out / STATE}: nothing to resume")
     torch.manual_seed(plan.seed)
     net = SearchTrackNet(NETWORKS[plan.network])
-    if plan.start:
+    if plan.start and not resume:
         print(f"{plan.start}: {checkpoint.transfer(Path(plan.start), net)}")
     sources = [_clips(entry, cache, plan.workers) for entry in plan.data]
     held_out = [clip for entry in plan.validation for clip in _clips(entry, cache, plan.workers)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mots_ros.evaluation.scores import ClassScores, titles
 
@@ -20,12 +20,28 @@ def score_table(scores: Mapping[str, ClassScores]) -> str:
     """A line per class, percentages with one decimal, a dash where nothing can be measured."""
     header = ["class", *(titles()[attribute] for attribute in _ON_TERMINAL)]
     rows = [
-        [name, *(_cell(getattr(entry, attribute)) for attribute in _ON_TERMINAL)]
+        [name, *(cell(getattr(entry, attribute)) for attribute in _ON_TERMINAL)]
         for name, entry in scores.items()
     ]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([_line(header, widths), rule, *(_line(row, widths) for row in rows)])
+    return table([header, *rows], names=1)
+
+
+def table(rows: Sequence[Sequence[str]], names: int) -> str:
+    """Aligned rows of cells; the first row holds titles, the first ``names`` columns are text."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in (rows[0], ["-" * width for width in widths], *rows[1:]):
+        cells = [text.ljust(width) for text, width in zip(row[:names], widths, strict=False)]
+        cells += [text.rjust(width) for text, width in zip(row, widths, strict=True)][names:]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def cell(value: float, sign: str = "") -> str:
+    """A whole number as it is, others with one decimal, a dash for NaN; ``sign`` may be "+"."""
+    if isinstance(value, int):
+        return f"{value:{sign}d}"
+    return "-" if math.isnan(value) else f"{value:{sign}.1f}"
 
 
 def score_csv(scores: Mapping[str, ClassScores]) -> str:
@@ -47,15 +63,3 @@ def score_values(scores: Mapping[str, ClassScores]) -> dict[str, dict[str, float
         }
         for name, entry in scores.items()
     }
-
-
-def _cell(value: float | int) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return "-" if math.isnan(value) else f"{value:.1f}"
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    name, *numbers = cells
-    padded = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True)]
-    return "  ".join([name.ljust(widths[0]), *padded])

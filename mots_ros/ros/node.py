@@ -19,6 +19,7 @@ from mots_ros.config import Config, ConfigError
 from mots_ros.pipeline import Pipeline
 from mots_ros.ros import parameters
 from mots_ros.ros.diagnostics import Health
+from mots_ros.ros.image_converter import image_converter
 from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER
 from mots_ros.ros.worker import Worker
 
@@ -77,6 +78,7 @@ class TrackerNode(LifecycleNode):
             # rclpy would swallow it.
             self.get_logger().fatal("".join(traceback.format_exception(error)))
             return FAILURE
+        self._to_rgb = image_converter(self.get_logger())
         self._health.device = self._pipeline.detector.device
         self._publish_label_info()
         return SUCCESS
@@ -85,7 +87,7 @@ class TrackerNode(LifecycleNode):
         """Listen to the camera, and track."""
         assert self._pipeline is not None, "configuring comes first"
         self._pipeline.wake()
-        self._worker = Worker(self, self._pipeline, self._live, self._health)
+        self._worker = Worker(self, self._pipeline, self._to_rgb, self._live, self._health)
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -149,4 +151,3 @@ def origin(error: Exception) -> str:
     """Where a wrong parameter came from, as far as the command line tells."""
     files = [file for flag, file in pairwise(sys.argv) if flag == "--params-file"]
     return f" (from {', '.join(files)})" if files and isinstance(error, ConfigError) else ""
-

@@ -15,14 +15,13 @@ from visualization_msgs.msg import MarkerArray
 
 from mots_ros.build import reconfigure
 from mots_ros.core.types import Frame, TrackedFrame
-from mots_ros.data.image_messages import ImageError
+from mots_ros.data.image_messages import Convert, ImageError
 from mots_ros.evaluation.overlay import draw
 from mots_ros.evaluation.trails import Trails
 from mots_ros.pipeline import Pipeline
 from mots_ros.ros import convert
 from mots_ros.ros.camera_subscription import CameraSubscription
 from mots_ros.ros.diagnostics import Health
-from mots_ros.ros.image_converter import image_converter
 from mots_ros.ros.interface import QUEUE
 from mots_ros.ros.mailbox import Mailbox
 from mots_ros.ros.markers import is_calibrated, to_markers
@@ -40,7 +39,12 @@ class Worker:
     """
 
     def __init__(
-        self, node: LifecycleNode, pipeline: Pipeline, live: LiveConfig, health: Health
+        self,
+        node: LifecycleNode,
+        pipeline: Pipeline,
+        to_rgb: Convert,
+        live: LiveConfig,
+        health: Health,
     ) -> None:
         self._node = node
         self._pipeline = pipeline
@@ -48,7 +52,7 @@ class Worker:
         self._live = live
         self._config = live.current
         self._health = health
-        self._to_rgb = image_converter(node.get_logger())
+        self._to_rgb = to_rgb
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._reset_wanted = threading.Event()
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import FloatArray, Image
-from mots_ros.training.clips import Clip
+from mots_ros.training.clips import Clip, random_instance
 
 SCALES = (0.55, 1.25)
 """Network pixels per stored pixel: at a stored width of 832, inputs 460 to 1040 pixels wide."""
@@ -27,8 +27,7 @@ def random_view(
     scale = np.exp(rng.uniform(*np.log(SCALES)))
     boxes = clip.boxes[frame]
     if boxes and rng.random() < FOCUS:
-        label = rng.choice(sorted({instance // 1000 for instance in boxes}))
-        box = boxes[rng.choice([instance for instance in boxes if instance // 1000 == label])]
+        box = boxes[random_instance(boxes, rng)]
         x, y = box.reshape(2, 2).mean(axis=0) + rng.uniform(-0.3, 0.3, 2) * (crop_w, crop_h) / scale
     else:
         x, y = rng.uniform(0, w), rng.uniform(0, h)

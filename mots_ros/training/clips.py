@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,12 @@ def folder_of(drive: AnnotatedDrive, cache: Path) -> Path:
     """Where the cache keeps a drive."""
     digest = hashlib.sha256(f"{drive.name} {len(drive)} {MAX_WIDTH}".encode()).hexdigest()
     return cache / digest[:16]
+
+
+def random_instance(boxes: Mapping[int, FloatArray], rng: np.random.Generator) -> int:
+    """One of the objects, of either class alike; there must be one."""
+    class_id = rng.choice(sorted({instance // 1000 for instance in boxes}))
+    return int(rng.choice([instance for instance in boxes if instance // 1000 == class_id]))
 
 
 def _render(task: tuple[AnnotatedDrive, Path]) -> None:

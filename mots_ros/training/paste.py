@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import FloatArray, Image, LabelImage
-from mots_ros.training.clips import Clip
+from mots_ros.training.clips import Clip, random_instance
 
 MIN_SIDE = 10
 """Stored pixels of an object's smaller side below which it is of no use elsewhere."""
@@ -58,15 +58,14 @@ def random_cutout(clips: Sequence[Clip], rng: np.random.Generator) -> Cutout | N
     }
     if not large:
         return None
-    class_id = rng.choice(sorted({instance // 1000 for instance in large}))
-    instance = rng.choice([instance for instance in large if instance // 1000 == class_id])
+    instance = random_instance(large, rng)
     x1, y1, x2, y2 = large[instance].astype(int)
     window = np.s_[frame, y1:y2, x1:x2]
     side = -1 if rng.random() < 0.5 else 1
     return Cutout(
         np.ascontiguousarray(clip.images[window][:, ::side]),
         clip.instances[window][:, ::side] == instance,
-        int(class_id),
+        instance // 1000,
     )
 
 

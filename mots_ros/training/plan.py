@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from mots_ros.config import ConfigError, alternatives, checked, parameter
+from mots_ros.config import ConfigError, alternatives, checked, parameter, read_yaml
 
 LISTS = ("data", "validation")
 
@@ -79,10 +79,7 @@ def load_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
     Raises:
         ConfigError: it cannot be read, or a key or value in it is wrong; the message names it.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+    document = read_yaml(path)
     if not isinstance(document, Mapping):
         raise ConfigError(f"{path}: expected keys with values, such as 'network: light'")
     fields = {field.name: field for field in dataclasses.fields(Plan)}
