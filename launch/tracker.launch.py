@@ -1,10 +1,10 @@
 """Starts the tracker, and on request RViz and the replay of a recording."""
 
+import posixpath
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown, TimerAction
-from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
@@ -100,15 +100,8 @@ LAST_FRAME_S = 2.0
 
 def generate_launch_description() -> LaunchDescription:
     """The tracker; RViz, the player and the recorder where they are asked for."""
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        arguments=["-d", PathJoinSubstitution([SHARE, "rviz", "mots.rviz"])],
-        namespace=LaunchConfiguration("namespace"),
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    functions = [OpaqueFunction(function=function) for function in (tracker, replay, recorder)]
-    return LaunchDescription([*ARGUMENTS, *functions, rviz])
+    functions = (tracker, replay, recorder, rviz)
+    return LaunchDescription([*ARGUMENTS, *(OpaqueFunction(function=each) for each in functions)])
 
 
 def program(context: LaunchContext, executable: str, **options: Any) -> Node:
@@ -176,3 +169,26 @@ def recorder(context: LaunchContext) -> list[Node]:
         return []
     failed = Shutdown(reason="the recorder has ended")
     return [program(context, "record", arguments=[given["record"]], on_exit=failed)]
+
+
+def rviz(context: LaunchContext) -> list[Node]:
+    """RViz, when it is asked for, on the topics of this tracker and its camera."""
+    given = context.launch_configurations
+    if given["rviz"] == "false":
+        return []
+    image = given["image"]
+    shown = [
+        ("/camera/image_raw", image),
+        ("/camera/camera_info", posixpath.join(posixpath.dirname(image), "camera_info")),
+        ("/mots_tracker/overlay", "mots_tracker/overlay"),
+        ("/mots_tracker/markers", "mots_tracker/markers"),
+    ]
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", PathJoinSubstitution([SHARE, "rviz", "mots.rviz"])],
+            namespace=given["namespace"],
+            remappings=shown,
+        )
+    ]

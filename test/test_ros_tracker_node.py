@@ -161,17 +161,18 @@ def test_markers_lie_over_their_objects_where_the_camera_is_calibrated(ros: Ros)
         infos.publish(CameraInfo())  # As uncalibrated cameras do.
         world.track(image_message(1))
         assert not heard
-        k = [20.0, 0, SIZE[1] / 2, 0, 20, SIZE[0] / 2, 0, 0, 1]
-        infos.publish(CameraInfo(k=k))
+        p = [20.0, 0, SIZE[1] / 2, 10, 0, 20, SIZE[0] / 2, 0, 0, 0, 1, 0]
+        infos.publish(CameraInfo(p=p))
         world.until(lambda: world.tracker._worker._calibration)
         world.track(image_message(2))
         world.until(lambda: heard)
     everything, name, trail = heard[0].markers
     assert everything.action == Marker.DELETEALL
     assert (name.text, name.header.frame_id) == ("pedestrian 7", "camera")
-    # The upper edge's middle is half of the image above, a quarter of it left of the centre.
+    # The upper edge's middle is half of the image above, a quarter of it left of the centre; the
+    # camera is half a metre off its frame, as the right one of a stereo pair.
     at = name.pose.position
-    assert (at.x, at.y, at.z) == (-SIZE[1] / 4 / 2, -SIZE[0] / 2 / 2, 10.0)
+    assert (at.x, at.y, at.z) == (-SIZE[1] / 4 / 2 - 0.5, -SIZE[0] / 2 / 2, 10.0)
     assert trail.type == Marker.LINE_STRIP and len(trail.points) == 2
     assert trail.points[0].y == SIZE[0] / 2 / 2
 

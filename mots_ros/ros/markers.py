@@ -35,7 +35,7 @@ def to_markers(
     ``info`` must be calibrated: ``is_calibrated``.
     """
     header = to_header(tracked)
-    metres_per_pixel = PLANE_M / info.k[0]
+    metres_per_pixel = PLANE_M / info.p[0]
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     lines = trails.lines()
     rows = zip(
@@ -59,8 +59,8 @@ def to_markers(
 
 
 def is_calibrated(info: CameraInfo) -> bool:
-    """Whether a focal length is known; uncalibrated cameras publish zeros."""
-    return bool(info.k[0] > 0 and info.k[4] > 0)
+    """Whether the projection is known; uncalibrated cameras publish zeros."""
+    return bool(info.p[0] > 0 and info.p[5] > 0)
 
 
 def _marker(header: Header, namespace: str, kind: int, track_id: int) -> Marker:
@@ -74,7 +74,12 @@ def _marker(header: Header, namespace: str, kind: int, track_id: int) -> Marker:
 
 def _on_plane(pixels: NDArray[np.float64], info: CameraInfo) -> list[Point]:
     """Where the rays through pixels [N, 2] meet the plane, in the optical frame: x to the right, y
-    down, z ahead. Lens distortion is left out."""
-    focal, principal = np.array([info.k[0], info.k[4]]), np.array([info.k[2], info.k[5]])
-    metres = (pixels - principal) / focal * PLANE_M
+    down, z ahead.
+
+    They go by the projection of rectified images, as RViz does: it lays every image under it.
+    """
+    projection = np.reshape(info.p, (3, 4))
+    focal = projection.diagonal()[:2]
+    principal, baseline = projection[:2, 2], projection[:2, 3]
+    metres = ((pixels - principal) * PLANE_M - baseline) / focal
     return [Point(x=x, y=y, z=PLANE_M) for x, y in metres.tolist()]
