@@ -146,7 +146,8 @@ def replay(context: LaunchContext) -> list[Node]:
     given = context.launch_configurations
     if not given["bag"]:
         return []
-    arguments = [given["bag"], "--rate", given["rate"]]
+    # RViz listens sooner than the tracker does.
+    arguments = [given["bag"], "--rate", given["rate"], "--listener", "mots_tracker"]
     if given["bag_topic"]:
         arguments += ["--topic", given["bag_topic"]]
     if given["loop"] == "true":

@@ -11,7 +11,8 @@ import pytest
 from mots_ros.commands.generate import generate, main
 from mots_ros.core.types import Frame
 from mots_ros.data import kitti_mots
-from mots_ros.data.bags import BagDrive
+from mots_ros.data.bag_files import BagReader
+from mots_ros.data.bags import CAMERA_INFO_TOPIC, BagDrive
 from mots_ros.data.drives import AnnotatedFrame, DriveError
 from mots_ros.data.kitti_mots import Annotation
 
@@ -58,6 +59,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_street_is_generated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(tmp_path / "street"), "--seed", "3", "--length", "1"])
     assert "street: 1 images of street_0003" in capsys.readouterr().out
+    with BagReader(tmp_path / "street") as bag:
+        (info,) = (bag.decode(message) for message in bag.messages([CAMERA_INFO_TOPIC]))
+    assert (info.width, info.height) == (1242, 375)
+    np.testing.assert_allclose(info.p, [721.5, 0, 609.6, 0, 0, 721.5, 172.9, 0, 0, 0, 1, 0])
     (frame,) = BagDrive(tmp_path / "street")
     assert frame.size == (375, 1242)
     assert (tmp_path / "instances_txt" / "street.txt").exists()

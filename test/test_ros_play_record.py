@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
-from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, write_drive
+from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, header_stamp_ns, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
 from mots_ros.ros.interface import QUEUE
@@ -96,6 +96,22 @@ def test_playing_waits_for_a_listener_of_another_topic(ros: Ros, drive: Path) ->
         player.wait_for("results")
         assert player.count_subscribers("/other/results") > 0
         bench.until(lambda: True)
+
+
+def test_playing_waits_for_a_certain_listener(ros: Ros, drive: Path) -> None:
+    ros()
+    player, early, late = Player(drive, listener="late"), Node("early"), Node("late")
+    heard: list[int] = []
+
+    def listen() -> None:
+        timer.cancel()
+        late.create_subscription(Image, "image", lambda m: heard.append(header_stamp_ns(m)), QUEUE)
+
+    with Bench(player, early, late) as bench:
+        early.create_subscription(Image, "image", lambda _: None, QUEUE)
+        timer = late.create_timer(0.3, listen)
+        assert list(player.play(rate=10)) == STAMPS
+        bench.until(lambda: heard == STAMPS)
 
 
 def test_lockstep_ends_when_nobody_answers(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bags import write_drive
+from mots_ros.data.calibration import Calibration
 from mots_ros.data.drives import AnnotatedDrive, AnnotatedFrame, DriveError
 from mots_ros.data.kitti_mots import Annotation, MaskObject, objects_of, write
 from mots_ros.data.replica import ReplicaDrive
@@ -30,15 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         parser.exit(2, f"generate: error: {error}\n")
     try:
-        annotation = generate(drive, options.out)
+        calibration = drive.calibration if isinstance(drive, StreetDrive) else None
+        annotation = generate(drive, options.out, calibration)
     except (DriveError, OSError) as error:
         parser.exit(2, f"generate: error: {error}\n")
     print(f"{options.out}: {len(drive)} images of {drive.name}")
     print(f"{annotation}: ground truth")
 
 
-def generate(drive: AnnotatedDrive, out: Path) -> Path:
+def generate(drive: AnnotatedDrive, out: Path, calibration: Calibration | None = None) -> Path:
     """Render ``drive`` into the new bag ``out``; returns the annotation file beside it.
+
+    The bag has a camera_info beside every image where a ``calibration`` is given.
 
     Raises DriveError where one of the two exists.
     """
@@ -46,7 +50,8 @@ def generate(drive: AnnotatedDrive, out: Path) -> Path:
     if annotation.exists():
         raise DriveError(f"{annotation} exists; it is not overwritten")
     objects = _Objects()
-    write_drive(out, objects.seen_in(progress(drive, len(drive), "Rendering")))
+    frames = objects.seen_in(progress(drive, len(drive), "Rendering"))
+    write_drive(out, frames, calibration)
     annotation.parent.mkdir(exist_ok=True)
     write(annotation, Annotation(objects.size, objects.frames))
     return annotation

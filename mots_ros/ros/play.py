@@ -11,6 +11,7 @@ from pathlib import Path
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.time import Time
 from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
@@ -21,7 +22,7 @@ from mots_ros.data.bag_files import BagMessage, BagReader
 from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
-from mots_ros.ros.interface import QUEUE, TRACKER
+from mots_ros.ros.interface import DETECTIONS, QUEUE
 from mots_ros.ros.session import ros_session, until_interrupted
 
 _SPIN_S = 0.05
@@ -37,12 +38,18 @@ class PlayError(RuntimeError):
 class Player(Node):
     """Publishes the images of a bag on ``image``, and their camera_info beside it.
 
-    Messages go out as they were recorded, byte for byte, from when somebody listens. The node must
-    be in an executor, which is spun while it waits.
+    Messages go out as they were recorded, byte for byte, from when ``listener`` listens to the
+    images. The node must be in an executor, which is spun while it waits.
+
+    sent: when each image went out (time.monotonic), by its stamp in ns.
     """
 
-    def __init__(self, bag: Path, topic: str | None = None) -> None:
-        """Open ``bag``; ``topic`` may be left out where it has only one topic with images.
+    def __init__(self, bag: Path, topic: str | None = None, listener: str | None = None) -> None:
+        """Open ``bag``.
+
+        Args:
+            topic: the images; may be left out where the bag has only one topic of them.
+            listener: name of a node; any where it is left out.
 
         Raises:
             DriveError: the bag cannot be read or has no such images, also while playing.
@@ -50,8 +57,10 @@ class Player(Node):
         super().__init__("player")
         drive = BagDrive(bag, topic)
         self.length = len(drive)
+        self.sent: dict[int, float] = {}
         self._bag = bag
         self._topic = drive.topic
+        self._listener = listener
         with BagReader(bag) as reader:
             compressed = reader.topics[drive.topic].type.endswith("/CompressedImage")
         raw_topic = drive.topic.rpartition("/")[0] if compressed else drive.topic
@@ -73,12 +82,13 @@ class Player(Node):
             for message in bag.messages([self._topic, self._info_topic]):
                 clock = clock or (time.monotonic(), message.stamp_ns)
                 due = clock[0] + (message.stamp_ns - clock[1]) / 1e9 / rate
-                time.sleep(max(0.0, due - time.monotonic()))
+                self._spin_until(due)
                 if times is not None:
                     times.publish(Clock(clock=Time(nanoseconds=message.stamp_ns).to_msg()))
-                self._publish(message)
                 if message.topic == self._topic:
-                    yield header_stamp_ns(bag.decode(message))
+                    yield self._publish_image(bag, message)
+                else:
+                    self._publish(self._infos, message)
         self._images.wait_for_all_acked(Duration(seconds=_DELIVERY_S))
 
     def play_in_lockstep(self) -> Iterator[int]:
@@ -92,26 +102,27 @@ class Player(Node):
         answered: set[int] = set()
         self.create_subscription(
             Detection2DArray,
-            f"{TRACKER}/detections",
+            DETECTIONS,
             lambda detections: answered.add(header_stamp_ns(detections)),
             QUEUE,
         )
         self._wait_for_listener()
         with BagReader(self._bag) as bag:
             for message in bag.messages([self._topic, self._info_topic]):
-                self._publish(message)
                 if message.topic == self._topic:
-                    stamp = header_stamp_ns(bag.decode(message))
+                    stamp = self._publish_image(bag, message)
                     self._wait_for_answer(stamp, answered)
                     answered.clear()
                     yield stamp
+                else:
+                    self._publish(self._infos, message)
 
     def _wait_for_answer(self, stamp: int, answered: set[int]) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while stamp not in answered:
             if time.monotonic() > deadline:
                 raise PlayError(
-                    f"no detections on {TRACKER}/detections for the image of "
+                    f"no detections on {DETECTIONS} for the image of "
                     f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
                 )
             self._spin()
@@ -119,27 +130,50 @@ class Player(Node):
     def wait_for(self, topic: str) -> None:
         """Spin until somebody listens to a topic of others."""
         name = self.resolve_topic_name(topic)
-        self._wait_until_heard(name, lambda: self.count_subscribers(name))
+        self._wait_until(
+            lambda: self.count_subscribers(name) > 0, f"somebody to listen to {name}"
+        )
 
     def _wait_for_listener(self) -> None:
-        # Who is only announced would miss the first image.
-        self._wait_until_heard(self._images.topic_name, self._images.get_subscription_count)
+        topic = self._images.topic_name
 
-    def _wait_until_heard(self, topic: str, listeners: Callable[[], int]) -> None:
-        while listeners() == 0:
-            self.get_logger().info(
-                f"Waiting for somebody to listen to {topic}", throttle_duration_sec=_QUIET_S
-            )
+        def heard() -> bool:
+            # Who is only announced, and not matched yet, would miss the first image.
+            matched = self._images.get_subscription_count()
+            if self._listener is None:
+                return matched > 0
+            announced = [item.node_name for item in self.get_subscriptions_info_by_topic(topic)]
+            return self._listener in announced and matched >= len(announced)
+
+        self._wait_until(heard, f"{self._listener or 'somebody'} to listen to {topic}")
+
+    def _wait_until(self, done: Callable[[], bool], what: str) -> None:
+        while not done():
+            self.get_logger().info(f"Waiting for {what}", throttle_duration_sec=_QUIET_S)
             self._spin()
 
     def _spin(self) -> None:
         assert self.executor is not None, "add the player to an executor first"
         self.executor.spin_once(timeout_sec=_SPIN_S)
 
-    def _publish(self, message: BagMessage) -> None:
+    def _spin_until(self, due: float) -> None:
+        """Once at least, so that nobody waits for ever while images are late."""
+        assert self.executor is not None, "add the player to an executor first"
+        while True:
+            self.executor.spin_once(timeout_sec=max(0.0, due - time.monotonic()))
+            if time.monotonic() >= due:
+                break
+
+    def _publish_image(self, bag: BagReader, message: BagMessage) -> int:
+        """Returns the image's stamp in ns."""
+        stamp = header_stamp_ns(bag.decode(message))
+        self.sent[stamp] = time.monotonic()
+        self._publish(self._images, message)
+        return stamp
+
+    def _publish(self, publisher: Publisher, message: BagMessage) -> None:
         if not self.context.ok():
             raise ExternalShutdownException
-        publisher = self._images if message.topic == self._topic else self._infos
         publisher.publish(bytes(message.data))
 
 
@@ -148,7 +182,7 @@ def main() -> int:
     arguments = _parser().parse_args(remove_ros_args(sys.argv)[1:])
     try:
         with ros_session() as executor, until_interrupted():
-            player = Player(arguments.bag, arguments.topic)
+            player = Player(arguments.bag, arguments.topic, arguments.listener)
             executor.add_node(player)
             for topic in arguments.wait_for:
                 player.wait_for(topic)
@@ -187,7 +221,10 @@ def _parser() -> argparse.ArgumentParser:
     pace.add_argument(
         "--lockstep",
         action="store_true",
-        help=f"publish each image when {TRACKER}/detections has answered the one before it",
+        help=f"publish each image when {DETECTIONS} has answered the one before it",
+    )
+    parser.add_argument(
+        "--listener", metavar="NODE", help="start only when the node of this name listens"
     )
     parser.add_argument(
         "--wait-for",

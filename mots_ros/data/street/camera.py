@@ -47,6 +47,13 @@ class Camera:
         lean = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
         set_(self, "rotation", lean @ nod @ turn)
 
+    @property
+    def intrinsics(self) -> Floats:
+        """[3, 3], from camera axes to pixels."""
+        return np.array(
+            [[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]]
+        )
+
     def to_camera(self, points: Floats) -> Floats:
         """World points [..., 3] in camera axes: x right, y down, z forward."""
         return (points - self.position) @ self.rotation.T
@@ -74,10 +81,7 @@ class Camera:
             ],
             axis=1,
         )
-        intrinsics = np.array(
-            [[self.focal, 0, self.centre[0]], [0, self.focal, self.centre[1]], [0, 0, 1]]
-        )
-        return intrinsics @ columns
+        return self.intrinsics @ columns
 
     @property
     def horizon(self) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import Frame
+from mots_ros.data.calibration import Calibration
 from mots_ros.data.drives import FRAME_ID, AnnotatedFrame
 from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_ID
 from mots_ros.data.street.camera import Camera, Floats
@@ -73,6 +74,12 @@ class StreetDrive:
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of their ids."""
         return CLASS_NAMES
+
+    @property
+    def calibration(self) -> Calibration:
+        """The camera's, which has no distortion."""
+        intrinsics = self._ego.camera(0, self._size).intrinsics
+        return Calibration.rectified(self._size, np.column_stack((intrinsics, np.zeros(3))))
 
     def __len__(self) -> int:
         return self._length
