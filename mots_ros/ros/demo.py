@@ -12,8 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rclpy.executors import Executor, ExternalShutdownException
@@ -22,10 +20,9 @@ from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.bags import BagDrive
 from mots_ros.evaluation.report import Report, report_recording
-from mots_ros.progress import progress
 from mots_ros.resources import share
 from mots_ros.ros.play import Player, PlayError
-from mots_ros.ros.record import Recorder
+from mots_ros.ros.replay import Replay
 from mots_ros.ros.session import ros_session
 
 _MARK = ".mots_ros_demo"
@@ -35,7 +32,6 @@ _LENGTH = 160
 _START_S = 60.0
 _FINISH_S = 20.0
 _STOP_S = 10.0
-_WATCH_S = 0.5
 _LAST_LINES = 15
 
 
@@ -124,30 +120,16 @@ def _play_and_record(executor: Executor, drive: Path, recording: Path, tracker: 
     """Returns how many seconds the images took."""
     player = Player(drive)
     with BagWriter(recording) as bag:
-        recorder = Recorder(bag)
-        recorder.create_timer(_WATCH_S, tracker.check)
-        executor.add_node(player)
-        executor.add_node(recorder)
-        _spin(executor, _START_S, lambda: recorder.ready, "the tracker node did not start")
-        start = time.monotonic()
-        for _ in progress(player.play_in_lockstep(), player.length, "images"):
-            pass
-        seconds = time.monotonic() - start
-        _spin(
-            executor,
-            _FINISH_S,
-            lambda: recorder.has(player.length),
-            f"not all of {player.length} detections and masks were published",
-        )
+        replay = Replay(executor, player, bag, tracker.check)
+        if not replay.wait_for_tracker(_START_S):
+            raise DemoError(f"the tracker node did not start within {_START_S:.0f} s")
+        seconds = replay.play(player.play_in_lockstep())
+        if not replay.wait_for_last_answer(_FINISH_S):
+            raise DemoError(
+                f"not all of {player.length} detections and masks were published within "
+                f"{_FINISH_S:.0f} s"
+            )
     return seconds
-
-
-def _spin(executor: Executor, patience_s: float, done: Callable[[], bool], failure: str) -> None:
-    deadline = time.monotonic() + patience_s
-    while not done():
-        if time.monotonic() > deadline:
-            raise DemoError(f"{failure} within {patience_s:.0f} s")
-        executor.spin_once(timeout_sec=_WATCH_S)
 
 
 def _generate(drive: Path, seed: int, length: int) -> None:

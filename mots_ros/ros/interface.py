@@ -7,6 +7,9 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 TRACKER = "mots_tracker"
 """The tracker's node name; its own topics lie below it."""
 
+DETECTIONS, MASKS, LABEL_INFO = f"{TRACKER}/detections", f"{TRACKER}/masks", f"{TRACKER}/label_info"
+"""What it says of a drive, without pictures."""
+
 QUEUE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10)
 """Reliable, a few messages waiting."""
 

@@ -23,11 +23,11 @@ from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
 from mots_ros.ros.interface import DETECTIONS, QUEUE
-from mots_ros.ros.session import ros_session, until_interrupted
+from mots_ros.ros.session import ros_session, spin_until, until_interrupted
 
 _SPIN_S = 0.05
 _QUIET_S = 5.0
-_DELIVERY_S = 5
+_DELIVERY_S = 5.0
 _PATIENCE_S = 60.0
 
 
@@ -82,14 +82,16 @@ class Player(Node):
             for message in bag.messages([self._topic, self._info_topic]):
                 clock = clock or (time.monotonic(), message.stamp_ns)
                 due = clock[0] + (message.stamp_ns - clock[1]) / 1e9 / rate
-                self._spin_until(due)
+                self._spin_to(due)
                 if times is not None:
                     times.publish(Clock(clock=Time(nanoseconds=message.stamp_ns).to_msg()))
                 if message.topic == self._topic:
                     yield self._publish_image(bag, message)
                 else:
                     self._publish(self._infos, message)
-        self._images.wait_for_all_acked(Duration(seconds=_DELIVERY_S))
+        # What a process has not sent when it ends is lost.
+        at_once = Duration()
+        self._spin_until(lambda: self._images.wait_for_all_acked(at_once), _DELIVERY_S)
 
     def play_in_lockstep(self) -> Iterator[int]:
         """Publish each image when the tracker has answered the one before it.
@@ -118,14 +120,11 @@ class Player(Node):
                     self._publish(self._infos, message)
 
     def _wait_for_answer(self, stamp: int, answered: set[int]) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        while stamp not in answered:
-            if time.monotonic() > deadline:
-                raise PlayError(
-                    f"no detections on {DETECTIONS} for the image of "
-                    f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
-                )
-            self._spin()
+        if not self._spin_until(lambda: stamp in answered, _PATIENCE_S):
+            raise PlayError(
+                f"no detections on {DETECTIONS} for the image of "
+                f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
+            )
 
     def wait_for(self, topic: str) -> None:
         """Spin until somebody listens to a topic of others."""
@@ -152,17 +151,18 @@ class Player(Node):
             self.get_logger().info(f"Waiting for {what}", throttle_duration_sec=_QUIET_S)
             self._spin()
 
-    def _spin(self) -> None:
+    def _spin(self, timeout_s: float = _SPIN_S) -> None:
         assert self.executor is not None, "add the player to an executor first"
-        self.executor.spin_once(timeout_sec=_SPIN_S)
+        self.executor.spin_once(timeout_sec=timeout_s)
 
-    def _spin_until(self, due: float) -> None:
-        """Once at least, so that nobody waits for ever while images are late."""
+    def _spin_to(self, due: float) -> None:
+        self._spin(0.0)  # Answers are taken in also where images are late.
+        while (left := due - time.monotonic()) > 0.0:
+            self._spin(left)
+
+    def _spin_until(self, done: Callable[[], bool], patience_s: float) -> bool:
         assert self.executor is not None, "add the player to an executor first"
-        while True:
-            self.executor.spin_once(timeout_sec=max(0.0, due - time.monotonic()))
-            if time.monotonic() >= due:
-                break
+        return spin_until(self.executor, done, patience_s)
 
     def _publish_image(self, bag: BagReader, message: BagMessage) -> int:
         """Returns the image's stamp in ns."""

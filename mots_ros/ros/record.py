@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ from rclpy.utilities import remove_ros_args
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.drives import DriveError
 from mots_ros.data.message_types import UnknownTypeError, define
-from mots_ros.ros.interface import LATCHED, TRACKER
+from mots_ros.ros.interface import DETECTIONS, LABEL_INFO, LATCHED, MASKS
 from mots_ros.ros.session import ros_session, until_interrupted
 
-RESULTS = (f"{TRACKER}/detections", f"{TRACKER}/masks", f"{TRACKER}/label_info")
-"""What the tracker says of a drive, without pictures."""
+RESULTS = (DETECTIONS, MASKS, LABEL_INFO)
 
 _DEPTH = 100
 _LOOK_S = 0.1
@@ -35,9 +34,18 @@ class Recorder(Node):
     Recording starts when all topics are there; ``counts`` are the messages of each since then.
     """
 
-    def __init__(self, bag: BagWriter, topics: Sequence[str] = RESULTS) -> None:
-        """Record ``topics``, which are completed and remapped like any name of this node."""
+    def __init__(
+        self,
+        bag: BagWriter,
+        topics: Sequence[str] = RESULTS,
+        heard: Callable[[str, bytes], None] | None = None,
+    ) -> None:
+        """Record ``topics``, which are completed and remapped like any name of this node.
+
+        ``heard`` is told the topic's full name and the bytes of every message.
+        """
         super().__init__("recorder")
+        self._heard = heard
         self.counts: Counter[str] = Counter()
         self._bag = bag
         self._topics = [self.resolve_topic_name(topic) for topic in topics]
@@ -82,6 +90,8 @@ class Recorder(Node):
         self._bag.add_topic(topic, message_type, latched)
 
         def write(data: bytes) -> None:
+            if self._heard is not None:
+                self._heard(topic, data)
             self._bag.write(topic, self.get_clock().now().nanoseconds, data)
             self.counts[topic] += 1
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+
+_SPIN_S = 0.05
 
 
 @contextmanager
@@ -42,3 +45,13 @@ def until_interrupted() -> Iterator[None]:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def spin_until(executor: Executor, done: Callable[[], bool], patience_s: float) -> bool:
+    """Spin until something is done, at most ``patience_s`` seconds; returns whether it is."""
+    deadline = time.monotonic() + patience_s
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        executor.spin_once(timeout_sec=_SPIN_S)
+    return True
