@@ -28,8 +28,8 @@ from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, objects_of
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
 from mots_ros.evaluation.results import Results
-from mots_ros.evaluation.scores import ClassScores, score, titles
-from mots_ros.evaluation.table import cell, score_values, table
+from mots_ros.evaluation.scores import ClassScores, score, score_values, titles
+from mots_ros.evaluation.table import cell, table
 from mots_ros.pipeline import Detector, Pipeline
 from mots_ros.progress import progress
 from mots_ros.trackers.base import Tracker

@@ -112,7 +112,7 @@ def test_all_trackers_get_the_same_observations() -> None:
 
 
 def test_means_leave_out_drives_without_the_class() -> None:
-    nothing = ClassScores(*[math.nan] * 7, *[0] * 8)
+    nothing = ClassScores(*[math.nan] * 8, *[0] * 12)
     first = replace(nothing, hota=60.0, id_switches=3, truth_masks=10)
     second = replace(nothing, hota=81.0, id_switches=0, truth_masks=90)
     found = accuracy.means([first, nothing, second])

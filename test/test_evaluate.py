@@ -85,16 +85,19 @@ def test_a_scored_report(bag, truth, pipeline, tmp_path, capsys):
     out = tmp_path / "out"
     run(bag, "--gt", truth, "--out", out, "--set", "detector.score_threshold=0.25")
 
-    scores = json.loads((out / "scores.json").read_text())
-    assert scores["drive"] == "drive"
+    document = json.loads((out / "scores.json").read_text())
+    assert document["parameters"]["detector.score_threshold"] == 0.25
+    scores = document["sequences"]["drive"]
     assert scores["frames"] == LENGTH
-    assert scores["frames_without_result"] == []
-    assert scores["parameters"]["detector.score_threshold"] == 0.25
+    assert scores["frames_without_result"] == scores["frames_without_image"] == []
+    assert len(scores["step_ms"]) == LENGTH
+    assert scores["live"] is None
     assert scores["scores"]["car"]["IDSW"] == 1
     assert scores["scores"]["car"]["MOTSA"] == pytest.approx(100 * 5 / 6)
     assert scores["scores"]["car"]["AssA"] == pytest.approx(50)
     assert scores["scores"]["pedestrian"]["HOTA"] is None
-    header, row, _ = (out / "scores.csv").read_text().splitlines()
+    assert document["combined"]["scores"] == scores["scores"]
+    header, row, *_ = (out / "scores.csv").read_text().splitlines()
     assert dict(zip(header.split(","), row.split(","), strict=True))["IDSW"] == "1"
 
     results = kitti_mots.read(out / "results" / "drive.txt")
@@ -102,15 +105,16 @@ def test_a_scored_report(bag, truth, pipeline, tmp_path, capsys):
     assert ids == [[1001]] * 3 + [[1002]] * 3
     assert (results.instances(0) != 0).sum() == 30 * 20
 
-    sheet = cv2.cvtColor(cv2.imread(str(out / "contact_sheet.png")), cv2.COLOR_BGR2RGB)
+    pictures = out / "sequences" / "drive"
+    sheet = cv2.cvtColor(cv2.imread(str(pictures / "contact_sheet.png")), cv2.COLOR_BGR2RGB)
     for track_id in (8, 9):
         assert (sheet == colour_of(track_id)).all(axis=2).any()
-    assert (out / "tracks.png").stat().st_size > 0
+    assert (pictures / "tracks.png").stat().st_size > 0
 
     printed = capsys.readouterr().out
     assert f"drive: {LENGTH} frames, a result for every one" in printed
     assert "IDSW" in printed
-    assert str(out / "contact_sheet.png") in printed
+    assert str(out / "scores.json") in printed
 
 
 def test_the_truth_may_be_a_folder(bag, truth, pipeline, tmp_path):
@@ -122,7 +126,10 @@ def test_without_truth_there_are_results_and_pictures_only(bag, pipeline, tmp_pa
     out = tmp_path / "out"
     run(bag, "--out", out)
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert files == ["boxes/car/drive.txt", "contact_sheet.png", "results/drive.txt"]
+    assert files == [
+        *("boxes/car/drive.txt", "results/drive.txt", "scores.json"),
+        *("sequences/drive/contact_sheet.png", "sequences/drive/summary.json"),
+    ]
     first = (out / "boxes" / "car" / "drive.txt").read_text().splitlines()[0]
     assert first.startswith("1,8,11.00,21.00,30.00,20.00,")
     assert "HOTA" not in capsys.readouterr().out
@@ -131,7 +138,7 @@ def test_without_truth_there_are_results_and_pictures_only(bag, pipeline, tmp_pa
 def test_the_folder_has_the_drive_s_name(bag, pipeline, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(bag)
-    assert (tmp_path / "drive_evaluation" / "contact_sheet.png").exists()
+    assert (tmp_path / "drive_evaluation" / "results" / "drive.txt").exists()
 
 
 def test_parameters_come_from_the_file_then_from_the_command(bag, pipeline, tmp_path):
@@ -153,7 +160,7 @@ def test_a_real_network_tracks_the_bag(bag, truth, tmp_path):
     out = tmp_path / "out"
     settings = [f"detector.weights={weights}", "detector.input_width=64", "detector.threads=1"]
     run(bag, "--gt", truth, "--out", out, *(f"--set={setting}" for setting in settings))
-    scores = json.loads((out / "scores.json").read_text())["scores"]["car"]
+    scores = json.loads((out / "scores.json").read_text())["combined"]["scores"]["car"]
     assert scores["TP"] + scores["FN"] == LENGTH
 
 
@@ -168,13 +175,14 @@ def test_a_recording_of_the_live_node(bag, truth, tmp_path, capsys):
             recording.detections(START_S + i, ("8", "car", 0.75, car(i)))
     out = tmp_path / "out"
     run(bag, "--gt", truth, "--results", recorded, "--out", out)
-    scores = json.loads((out / "scores.json").read_text())
+    document = json.loads((out / "scores.json").read_text())
+    assert document["parameters"] is None
+    scores = document["sequences"]["drive"]
     assert scores["frames_without_result"] == [2, 4]
-    assert "parameters" not in scores
     assert scores["scores"]["car"]["TP"] == 4
     assert scores["scores"]["car"]["FN"] == 2
     assert scores["scores"]["car"]["IDSW"] == 0
-    assert f"{LENGTH} frames, 2 of them without a result: 2, 4" in capsys.readouterr().out
+    assert f"{LENGTH} frames, 2 of them (2, 4) without a result" in capsys.readouterr().out
 
 
 def test_a_recording_of_something_else_is_refused(bag, tmp_path, capsys):
@@ -271,13 +279,13 @@ def test_missing_weights(bag, tmp_path, capsys):
 def test_results_of_another_drive_are_refused():
     late = tracked_frame(SIZE, {}, stamp_ns=5)
     with pytest.raises(EvaluationError, match=r"stamp 0\.000000005 s, which no image"):
-        match_by_stamp(frames(), [late], ("car",))
+        match_by_stamp(enumerate(frames()), [late], ("car",))
 
 
 def test_frames_without_stamps_cannot_be_matched():
     still = [Frame(0, "camera", frame.image) for frame in frames()]
     with pytest.raises(EvaluationError, match=r"frames 0 and 1 both have 0\.000000000 s"):
-        match_by_stamp(still, [], ("car",))
+        match_by_stamp(enumerate(still), [], ("car",))
 
 
 def test_a_drive_without_frames_has_no_results():

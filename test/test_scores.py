@@ -11,8 +11,9 @@ from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject, instance_map, objects_of
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import id_switches, match
-from mots_ros.evaluation.scores import score
-from mots_ros.evaluation.table import score_csv, score_table, score_values
+from mots_ros.evaluation.scores import measure, score, score_values
+from mots_ros.evaluation.summary import Document, Summary, scored
+from mots_ros.evaluation.table import score_csv, score_table
 from shared import SHARED
 
 SIZE = (40, 120)
@@ -25,6 +26,26 @@ def real(sequence: str) -> Annotation:
     if not path.exists():
         pytest.skip(f"KITTI MOTS annotations are missing: {path}; MOTS_SHARED names their folder")
     return kitti_mots.read(path)
+
+
+def document(results: Annotation) -> Document:
+    """What is said of a sequence ``street`` whose truth is PERFECT."""
+    of_classes = scored(measure(PERFECT, results, 10))
+    street: Summary = {
+        "sequence": "street",
+        "frames": 10,
+        "frames_without_result": [],
+        "frames_without_image": [],
+        **of_classes,
+        "step_ms": None,
+        "live": None,
+    }
+    return {
+        "kind": "masks",
+        "parameters": None,
+        "sequences": {"street": street},
+        "combined": of_classes,
+    }
 
 
 def test_the_truth_itself_scores_100():
@@ -82,8 +103,9 @@ def test_a_class_without_truth_has_no_score():
     scores = score(PERFECT, PERFECT, 10)
     assert math.isnan(scores["pedestrian"].hota)
     assert score_values(scores)["pedestrian"]["HOTA"] is None
-    assert score_table(scores).splitlines()[-1].split()[:3] == ["pedestrian", "-", "-"]
-    assert score_csv(scores).splitlines()[-1].startswith("pedestrian,,,")
+    table = score_table(score_values(scores))
+    assert table.splitlines()[-1].split()[:3] == ["pedestrian", "-", "-"]
+    assert score_csv(document(PERFECT)).splitlines()[-1].startswith("combined,pedestrian,,,")
 
 
 def test_no_results_at_all():
@@ -112,7 +134,7 @@ def test_scoring_is_silent(capfd):
 
 
 def test_the_table_fits_a_terminal():
-    table = score_table(score(PERFECT, PERFECT, 10))
+    table = score_table(score_values(score(PERFECT, PERFECT, 10)))
     header, _, car, _ = table.splitlines()
     cells = dict(zip(header.split(), car.split(), strict=True))
     assert max(map(len, table.splitlines())) <= 80
@@ -121,7 +143,7 @@ def test_the_table_fits_a_terminal():
 
 
 def test_the_csv_has_the_values():
-    header, car, _ = score_csv(score(PERFECT, PERFECT, 10)).splitlines()
+    header, car, *_ = score_csv(document(PERFECT)).splitlines()
     cells = dict(zip(header.split(","), car.split(","), strict=True))
     assert float(cells["HOTA"]) == pytest.approx(100)
     assert (cells["class"], cells["GT_Dets"], cells["IDs"]) == ("car", "10", "1")

@@ -17,19 +17,21 @@ import numpy as np
 
 from mots_ros.config import Config, ConfigError, load_config, setting
 from mots_ros.core.types import FloatArray, Frame
+from mots_ros.data import kitti_mots
 from mots_ros.data.bags import BagDrive
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import Annotation, AnnotationError
 from mots_ros.data.mot_challenge import read_boxes
-from mots_ros.evaluation.collect import track
+from mots_ros.evaluation.collect import Timed, track
 from mots_ros.evaluation.errors import EvaluationError
-from mots_ros.evaluation.report import (
+from mots_ros.evaluation.folder import (
     Report,
     make_folder,
-    read_truth,
     report_recording,
-    write_report,
+    write_scores,
+    write_sequence,
 )
+from mots_ros.evaluation.numbering import by_index
 from mots_ros.evaluation.scores import check_fits
 from mots_ros.progress import progress
 
@@ -106,7 +108,7 @@ def _evaluate(options: argparse.Namespace) -> Report:
 
 def _truth_of(drive: BagDrive, path: Path) -> Annotation:
     """The drive's annotation, checked before anything takes long."""
-    truth = read_truth(path, drive.name)
+    truth = kitti_mots.read(path / f"{drive.name}.txt" if path.is_dir() else path)
     first = next(iter(drive))
     check_fits(str(path), truth, first.size, len(drive))
     return truth
@@ -129,15 +131,18 @@ def _track_and_report(
         raise EvaluationError(str(error)) from error
     make_folder(folder)
     start = time.monotonic()
-    frames: Iterable[Frame] = progress(drive, len(drive), "tracking")
+    images = by_index(drive)
+    frames: Iterable[tuple[int, Frame]] = progress(images, len(drive), "tracking")
     if public is not None:
-        frames = (replace(f, public=public.get(i, NO_BOXES)) for i, f in enumerate(frames))
-    results = track(frames, pipeline.step, pipeline.detector.class_names)
+        frames = ((i, replace(f, public=public.get(i, NO_BOXES))) for i, f in frames)
+    step = Timed(pipeline.step)
+    results = track(frames, step, pipeline.detector.class_names)
     seconds = time.monotonic() - start
     print(
         f"tracked {len(results)} frames in {seconds:.1f} s, {len(results) / seconds:.1f} a second"
     )
-    return write_report(folder, drive, results, truth, config.values())
+    write_sequence(folder, images, results, truth, step.step_ms)
+    return write_scores(folder, config.values())
 
 
 if __name__ == "__main__":

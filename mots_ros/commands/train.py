@@ -182,7 +182,7 @@ def validate(
     for clip in clips:
         detector = CenterNetDetector(NetworkRunner(net, device), config.detector)
         pipeline = Pipeline(detector, SearchTracker(config.tracker))
-        results = track(_frames(clip), pipeline.step, net.spec.class_names)
+        results = track(enumerate(_frames(clip)), pipeline.step, net.spec.class_names)
         truth = Annotation(
             clip.images.shape[1:3],
             {i: found for i, ids in enumerate(clip.instances) if (found := objects_of(ids))},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from mots_ros.core.types import Frame, TrackedFrame
@@ -9,15 +10,31 @@ from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.results import Results
 
 
+class Timed:
+    """A step that remembers how long it took, in milliseconds."""
+
+    def __init__(self, step: Callable[[Frame], TrackedFrame]) -> None:
+        self._step = step
+        self.step_ms: list[float] = []
+
+    def __call__(self, frame: Frame) -> TrackedFrame:
+        start = time.perf_counter()
+        tracked = self._step(frame)
+        self.step_ms.append(round(1000 * (time.perf_counter() - start), 3))
+        return tracked
+
+
 def track(
-    frames: Iterable[Frame], step: Callable[[Frame], TrackedFrame], class_names: Sequence[str]
+    frames: Iterable[tuple[int, Frame]],
+    step: Callable[[Frame], TrackedFrame],
+    class_names: Sequence[str],
 ) -> Results:
-    """Put every frame through ``step`` in order; the i-th result belongs to frame i.
+    """Put every frame through ``step`` in order; results get the numbers that come with frames.
 
     Raises EvaluationError where there are no frames or their sizes differ.
     """
     results = None
-    for number, frame in enumerate(frames):
+    for number, frame in frames:
         results = results or Results(class_names, frame.size)
         results.add(number, step(frame))
     if results is None:
@@ -26,7 +43,9 @@ def track(
 
 
 def match_by_stamp(
-    frames: Iterable[Frame], tracked: Iterable[TrackedFrame], class_names: Sequence[str]
+    frames: Iterable[tuple[int, Frame]],
+    tracked: Iterable[TrackedFrame],
+    class_names: Sequence[str],
 ) -> Results:
     """Give recorded results the numbers of the frames whose stamps they carry.
 
@@ -36,7 +55,7 @@ def match_by_stamp(
     """
     numbers: dict[int, int] = {}
     size = None
-    for number, frame in enumerate(frames):
+    for number, frame in frames:
         size = size or frame.size
         first = numbers.setdefault(frame.stamp_ns, number)
         if first != number:

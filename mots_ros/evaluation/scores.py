@@ -1,4 +1,4 @@
-"""Scores of one sequence, computed by TrackEval as it is published.
+"""Scores of sequences, computed and combined by TrackEval as it is published.
 
 TrackEval reads files, so annotation and results go through a temporary folder in the layout that
 its KITTI MOTS reader expects. Its "CLEAR" numbers on masks are those of Voigtlaender et al., MOTS:
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,13 @@ from mots_ros.evaluation.errors import EvaluationError
 
 _SEQUENCE = "sequence"
 _TRACKER = "tracker"
+_CURVES = ("HOTA", "DetA", "AssA", "LocA")
+
+Measures = Mapping[str, Mapping[str, Any]]
+"""Everything that TrackEval says of one class: its numbers and arrays by metric and field."""
+
+Values = dict[str, float | int | None]
+"""Scores in percent and counts by customary name, None where nothing can be measured."""
 
 
 def _score(title: str) -> Any:
@@ -33,17 +40,23 @@ class ClassScores:
 
     Scores are in percent and at most 100; only motsa and smotsa can fall below 0. They are NaN
     where the ground truth has no object of the class. The counts are those of matches at a mask
-    IoU of at least 0.5; false alarms inside ignore regions count nowhere.
+    IoU of at least 0.5; false alarms inside ignore regions count nowhere. Tracked mostly, partly
+    and hardly at all are objects of which more than 80 %, 20 to 80 % and less are matched.
     """
 
     hota: float = _score("HOTA")
     det_a: float = _score("DetA")
     ass_a: float = _score("AssA")
+    loc_a: float = _score("LocA")
     smotsa: float = _score("sMOTSA")
     motsa: float = _score("MOTSA")
     motsp: float = _score("MOTSP")
     idf1: float = _score("IDF1")
     id_switches: int = _score("IDSW")
+    fragmentations: int = _score("Frag")
+    mostly_tracked: int = _score("MT")
+    partly_tracked: int = _score("PT")
+    mostly_lost: int = _score("ML")
     true_positives: int = _score("TP")
     false_positives: int = _score("FP")
     false_negatives: int = _score("FN")
@@ -59,7 +72,12 @@ def titles() -> dict[str, str]:
 
 
 def score(truth: Annotation, results: Annotation, length: int) -> dict[str, ClassScores]:
-    """Score the ``length`` frames of a sequence, by class name.
+    """Score the ``length`` frames of a sequence, by class name; raises as ``measure`` does."""
+    return {name: class_scores(of) for name, of in measure(truth, results, length).items()}
+
+
+def measure(truth: Annotation, results: Annotation, length: int) -> dict[str, Measures]:
+    """All that TrackEval says of the ``length`` frames of a sequence, by class name.
 
     Raises EvaluationError where the two do not describe the same images, or TrackEval refuses.
     """
@@ -67,8 +85,72 @@ def score(truth: Annotation, results: Annotation, length: int) -> dict[str, Clas
     check_fits("the results", results, results.size, length)
     with TemporaryDirectory(prefix="mots_ros_") as folder:
         _write_layout(Path(folder), truth, results)
-        by_class = _run_trackeval(Path(folder), length)
-    return {name: _class_scores(by_class[name]) for name in CLASS_NAMES}
+        return dict(_run_trackeval(Path(folder), length))
+
+
+def combine(sequences: Mapping[str, Mapping[str, Measures]]) -> dict[str, Measures]:
+    """Several sequences, each by class name, as one; the combination is TrackEval's."""
+    with _silence():
+        metrics = [*_metrics(), _trackeval().metrics.Count()]
+    # In TrackEval's order, so that sums are the same to the last digit.
+    names = sorted(sequences)
+    return {
+        class_name: {
+            metric.get_name(): metric.combine_sequences(
+                {name: sequences[name][class_name][metric.get_name()] for name in names}
+            )
+            for metric in metrics
+        }
+        for class_name in (sequences[names[0]] if names else ())
+    }
+
+
+def class_scores(measures: Measures) -> ClassScores:
+    """The scores within what TrackEval says of a class."""
+    hota, clear, identity = measures["HOTA"], measures["CLEAR"], measures["Identity"]
+    count = measures["Count"]
+    # TrackEval fills in zeros and ones where nothing can be measured.
+    percent = 100.0 if count["GT_Dets"] > 0 else math.nan
+    return ClassScores(
+        hota=percent * float(hota["HOTA"].mean()),
+        det_a=percent * float(hota["DetA"].mean()),
+        ass_a=percent * float(hota["AssA"].mean()),
+        loc_a=percent * float(hota["LocA"].mean()),
+        smotsa=percent * float(clear["sMOTA"]),
+        motsa=percent * float(clear["MOTA"]),
+        motsp=percent * float(clear["MOTP"]),
+        idf1=percent * float(identity["IDF1"]),
+        id_switches=int(clear["IDSW"]),
+        fragmentations=int(clear["Frag"]),
+        mostly_tracked=int(clear["MT"]),
+        partly_tracked=int(clear["PT"]),
+        mostly_lost=int(clear["ML"]),
+        true_positives=int(clear["CLR_TP"]),
+        false_positives=int(clear["CLR_FP"]),
+        false_negatives=int(clear["CLR_FN"]),
+        truth_masks=int(count["GT_Dets"]),
+        truth_tracks=int(count["GT_IDs"]),
+        result_masks=int(count["Dets"]),
+        result_tracks=int(count["IDs"]),
+    )
+
+
+def score_values(scores: Mapping[str, ClassScores]) -> dict[str, Values]:
+    """Plain numbers by class and customary name."""
+    return {
+        name: {
+            title: None if math.isnan(getattr(entry, attribute)) else getattr(entry, attribute)
+            for attribute, title in titles().items()
+        }
+        for name, entry in scores.items()
+    }
+
+
+def curves(measures: Measures) -> dict[str, list[float]]:
+    """HOTA, DetA, AssA and LocA in percent over the localisation threshold ``alpha``."""
+    hota = measures["HOTA"]
+    alpha = [round(0.05 * step, 2) for step in range(1, 1 + len(hota["HOTA"]))]
+    return {"alpha": alpha, **{name: (100 * hota[name]).tolist() for name in _CURVES}}
 
 
 def check_fits(name: str, annotation: Annotation, size: tuple[int, int], length: int) -> None:
@@ -94,17 +176,13 @@ def _write_layout(folder: Path, truth: Annotation, results: Annotation) -> None:
         write(path, annotation)
 
 
-def _run_trackeval(folder: Path, length: int) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """TrackEval's numbers by class name, metric and field."""
-    said = io.StringIO()  # it prints its settings, its progress and its tracebacks
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        # Imported late: it brings matplotlib, and most users of this room need no scores.
-        import trackeval
-
-        quiet: dict[str, Any] = {"PRINT_CONFIG": False}
+def _run_trackeval(folder: Path, length: int) -> Mapping[str, Measures]:
+    """What TrackEval says, by class name."""
+    with _silence():
+        trackeval = _trackeval()
         evaluator = trackeval.Evaluator(
             {
-                **quiet,
+                "PRINT_CONFIG": False,
                 "USE_PARALLEL": False,
                 "BREAK_ON_ERROR": True,
                 "LOG_ON_ERROR": None,
@@ -118,7 +196,7 @@ def _run_trackeval(folder: Path, length: int) -> Mapping[str, Mapping[str, Mappi
         try:
             dataset = trackeval.datasets.KittiMOTS(
                 {
-                    **quiet,
+                    "PRINT_CONFIG": False,
                     "GT_FOLDER": str(folder / "truth"),
                     "TRACKERS_FOLDER": str(folder / "results"),
                     "TRACKERS_TO_EVAL": [_TRACKER],
@@ -126,40 +204,32 @@ def _run_trackeval(folder: Path, length: int) -> Mapping[str, Mapping[str, Mappi
                     "SEQ_INFO": {_SEQUENCE: length},
                 }
             )
-            metrics = [
-                trackeval.metrics.HOTA(),
-                trackeval.metrics.CLEAR(dict(quiet)),
-                trackeval.metrics.Identity(dict(quiet)),
-            ]
-            answers, _ = evaluator.evaluate([dataset], metrics)
+            answers, _ = evaluator.evaluate([dataset], _metrics())
         except (trackeval.utils.TrackEvalException, AssertionError) as error:
             raise EvaluationError(f"TrackEval refuses: {error or type(error).__name__}") from error
-    combined: Mapping[str, Any] = answers["KittiMOTS"][_TRACKER]["COMBINED_SEQ"]
-    return combined
+    measured: Mapping[str, Measures] = answers["KittiMOTS"][_TRACKER][_SEQUENCE]
+    return measured
 
 
-def _class_scores(metrics: Mapping[str, Mapping[str, Any]]) -> ClassScores:
-    hota, clear, identity = metrics["HOTA"], metrics["CLEAR"], metrics["Identity"]
-    count = metrics["Count"]
-    # TrackEval fills in zeros and ones where nothing can be measured.
-    percent = 100.0 if count["GT_Dets"] > 0 else math.nan
-    return ClassScores(
-        hota=percent * float(hota["HOTA"].mean()),
-        det_a=percent * float(hota["DetA"].mean()),
-        ass_a=percent * float(hota["AssA"].mean()),
-        smotsa=percent * float(clear["sMOTA"]),
-        motsa=percent * float(clear["MOTA"]),
-        motsp=percent * float(clear["MOTP"]),
-        idf1=percent * float(identity["IDF1"]),
-        id_switches=int(clear["IDSW"]),
-        true_positives=int(clear["CLR_TP"]),
-        false_positives=int(clear["CLR_FP"]),
-        false_negatives=int(clear["CLR_FN"]),
-        truth_masks=int(count["GT_Dets"]),
-        truth_tracks=int(count["GT_IDs"]),
-        result_masks=int(count["Dets"]),
-        result_tracks=int(count["IDs"]),
-    )
+def _metrics() -> list[Any]:
+    metrics = _trackeval().metrics
+    quiet = {"PRINT_CONFIG": False}
+    return [metrics.HOTA(), metrics.CLEAR(dict(quiet)), metrics.Identity(dict(quiet))]
+
+
+def _trackeval() -> Any:
+    # Imported late: it brings matplotlib, and most users of this room need no scores.
+    import trackeval
+
+    return trackeval
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """TrackEval prints its settings, its progress and its tracebacks."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        yield
 
 
 def _extent(size: tuple[int, int]) -> str:

@@ -1,29 +1,43 @@
-"""Scores as text: a table for the terminal, CSV and JSON values for programs."""
+"""Scores as text: a table for the terminal and CSV for programs."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from mots_ros.evaluation.scores import ClassScores, titles
+from mots_ros.evaluation.scores import Values
+from mots_ros.evaluation.summary import Document
+
+COMBINED = "combined"
+"""What tables call all sequences as one."""
 
 # What a terminal of 80 columns holds; the files have all.
-_ON_TERMINAL = (
-    *("hota", "det_a", "ass_a", "smotsa", "motsa", "motsp", "idf1", "id_switches"),
-    *("true_positives", "false_positives", "false_negatives"),
+_OF_ONE = (
+    *("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "MOTSP", "IDF1", "IDSW"),
+    *("TP", "FP", "FN"),
 )
+_OF_MANY = ("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "IDF1", "IDSW")
 
 
-def score_table(scores: Mapping[str, ClassScores]) -> str:
+def score_table(scores: Mapping[str, Values]) -> str:
     """A line per class, percentages with one decimal, a dash where nothing can be measured."""
-    header = ["class", *(titles()[attribute] for attribute in _ON_TERMINAL)]
+    rows = [[name, *_cells(values, _OF_ONE)] for name, values in scores.items()]
+    return table([["class", *_OF_ONE], *rows], names=1)
+
+
+def document_table(document: Document) -> str:
+    """A line per class of the sequence, or of each of several sequences and of all as one."""
+    sequences = [*_scored_sequences(document)]
+    if len(sequences) == 1:
+        return score_table(sequences[0][1])
     rows = [
-        [name, *(cell(getattr(entry, attribute)) for attribute in _ON_TERMINAL)]
-        for name, entry in scores.items()
+        [sequence, name, *_cells(values, _OF_MANY)]
+        for sequence, scores in [*sequences, (COMBINED, document["combined"]["scores"])]
+        for name, values in scores.items()
     ]
-    return table([header, *rows], names=1)
+    return table([["sequence", "class", *_OF_MANY], *rows], names=2)
 
 
 def table(rows: Sequence[Sequence[str]], names: int) -> str:
@@ -37,29 +51,36 @@ def table(rows: Sequence[Sequence[str]], names: int) -> str:
     return "\n".join(lines)
 
 
-def cell(value: float, sign: str = "") -> str:
-    """A whole number as it is, others with one decimal, a dash for NaN; ``sign`` may be "+"."""
+def cell(value: float | None, sign: str = "") -> str:
+    """A whole number as it is, others with one decimal, a dash for nothing or NaN.
+
+    ``sign`` may be "+".
+    """
     if isinstance(value, int):
         return f"{value:{sign}d}"
-    return "-" if math.isnan(value) else f"{value:{sign}.1f}"
+    return "-" if value is None or math.isnan(value) else f"{value:{sign}.1f}"
 
 
-def score_csv(scores: Mapping[str, ClassScores]) -> str:
-    """A line per class in full precision, empty where nothing can be measured."""
+def score_csv(document: Document) -> str:
+    """A line per sequence and class, then the combined ones, in full precision.
+
+    Cells are empty where nothing can be measured.
+    """
+    combined = document["combined"]["scores"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", *titles().values()])
-    for name, values in score_values(scores).items():
-        writer.writerow([name, *values.values()])
+    writer.writerow(["sequence", "class", *next(iter(combined.values()), {})])
+    for sequence, scores in [*_scored_sequences(document), (COMBINED, combined)]:
+        for name, values in scores.items():
+            writer.writerow([sequence, name, *values.values()])
     return text.getvalue()
 
 
-def score_values(scores: Mapping[str, ClassScores]) -> dict[str, dict[str, float | int | None]]:
-    """Plain numbers by class and customary name, None where nothing can be measured."""
-    return {
-        name: {
-            title: None if math.isnan(getattr(entry, attribute)) else getattr(entry, attribute)
-            for attribute, title in titles().items()
-        }
-        for name, entry in scores.items()
-    }
+def _scored_sequences(document: Document) -> Iterable[tuple[str, Mapping[str, Values]]]:
+    for name, summary in document["sequences"].items():
+        if summary["scores"] is not None:
+            yield name, summary["scores"]
+
+
+def _cells(values: Values, titles: Sequence[str]) -> list[str]:
+    return [cell(values[title]) for title in titles]

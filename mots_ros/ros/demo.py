@@ -19,7 +19,7 @@ from rclpy.executors import Executor, ExternalShutdownException
 from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.bags import BagDrive
-from mots_ros.evaluation.report import Report, report_recording
+from mots_ros.evaluation.folder import Report, report_recording
 from mots_ros.resources import share
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.replay import Replay
