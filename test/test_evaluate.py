@@ -110,6 +110,8 @@ def test_a_scored_report(bag, truth, pipeline, tmp_path, capsys):
     for track_id in (8, 9):
         assert (sheet == colour_of(track_id)).all(axis=2).any()
     assert (pictures / "tracks.png").stat().st_size > 0
+    (switch,) = (pictures / "switches").iterdir()
+    assert switch.name == "1_frame000003_car_4.jpg"
 
     printed = capsys.readouterr().out
     assert f"drive: {LENGTH} frames, a result for every one" in printed

@@ -37,8 +37,9 @@ REPORTED = annotation(
 )
 
 
-def drive() -> list[Frame]:
-    return [Frame(i * 10**8, "camera", np.full((*SIZE, 3), 100, np.uint8)) for i in range(20)]
+def drive() -> list[tuple[int, Frame]]:
+    image = np.full((*SIZE, 3), 100, np.uint8)
+    return [(i, Frame(i * 10**8, "camera", image)) for i in range(20)]
 
 
 def save(folder, frames, reported=REPORTED, truth=TRUTH, most=6):
@@ -121,12 +122,18 @@ def test_the_drive_is_read_no_further_than_needed(tmp_path):
     read_frames = []
 
     def frames():
-        for number, frame in enumerate(drive()):
+        for number, frame in drive():
             read_frames.append(number)
-            yield frame
+            yield number, frame
 
     save(tmp_path, frames(), most=1)
     assert read_frames == list(range(12))  # the switch is in frame 9
+
+
+def test_a_drive_may_lack_frames(tmp_path):
+    whole, cut = (read(save(tmp_path, images, most=1)[0]) for images in (drive(), drive()[:8]))
+    assert cut.shape == whole.shape[:1] + (240, 3)  # one tile: frame 7
+    assert save(tmp_path, drive()[:7], most=1) == []
 
 
 def test_without_switches_nothing_is_read_or_written(tmp_path):

@@ -3,8 +3,9 @@
     scores.json, scores.csv      of every sequence, and of all as one
     results/<sequence>.txt       as KITTI MOTS text
     boxes/<class>/<sequence>.txt as MOT Challenge text
-    sequences/<sequence>/        contact_sheet.png, tracks.png, trackeval.json (every number that
-                                 TrackEval has) and summary.json, which is written last
+    sequences/<sequence>/        contact_sheet.png, tracks.png, switches/ (pictures of the worst id
+                                 switches), trackeval.json (every number that TrackEval has) and
+                                 summary.json, which is written last
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ from mots_ros.evaluation.summary import (
     scored,
     write_json,
 )
+from mots_ros.evaluation.switch_pictures import save_worst_switches
 from mots_ros.evaluation.table import document_table, score_csv
 
 _SCORES = "scores.json"
 _SEQUENCES = "sequences"
 _SUMMARY = "summary.json"
 _TRACKEVAL = "trackeval.json"
+_SWITCHES = "switches"
 
 _MAX_LISTED = 10
 
@@ -172,6 +175,8 @@ def write_sequence(
         matches = match(truth, reported, length)
         plot = _into(folder, _SEQUENCES, name, "tracks.png")
         save_tracks_plot(plot, f"{name}: tracks", matches, track_ids, unanswered)
+        switches = folder / _SEQUENCES / name / _SWITCHES
+        save_worst_switches(switches, images, truth, reported, matches, track_ids)
         write_json(_into(folder, _SEQUENCES, name, _TRACKEVAL), plain(measures))
     sheet = _contact_sheet(images, results, reported, track_ids, truth, matches)
     path = _into(folder, _SEQUENCES, name, "contact_sheet.png")

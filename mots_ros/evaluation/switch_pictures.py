@@ -39,7 +39,7 @@ _Box = tuple[int, int, int, int]  # x1, y1, x2, y2, ends excluded
 
 def save_worst_switches(
     folder: Path,
-    frames: Iterable[Frame],
+    frames: Iterable[tuple[int, Frame]],
     truth: Annotation,
     reported: Annotation,
     matches: Sequence[FrameMatches],
@@ -50,21 +50,21 @@ def save_worst_switches(
 
     Args:
         folder: made where there is a switch.
-        frames: the drive, read once, in order, and not beyond the last frame that is shown.
+        frames: of the drive, by ascending number; read once and not beyond the last that is shown.
         reported: the results that the matches are of.
         track_ids: the tracker's own id behind every object id of ``reported``.
     """
     worst = worst_switches(matches, truth, most)
     strips = [_Strip(item, matches, truth, track_ids) for item in worst]
     last = max((strip.frames[-1] for strip in strips), default=-1)
-    for number, frame in enumerate(frames if strips else ()):
+    for number, frame in frames if strips else ():
         for strip in strips:
             if number in strip.frames:
                 strip.add(number, frame.image, reported.frames.get(number, ()))
         if number >= last:
             break
     files = []
-    for rank, strip in enumerate(strips, start=1):
+    for rank, strip in enumerate((strip for strip in strips if strip.shown), start=1):
         folder.mkdir(parents=True, exist_ok=True)
         files.append(folder / f"{rank}_{strip.file_name}")
         picture = cv2.cvtColor(strip.picture(), cv2.COLOR_RGB2BGR)
@@ -122,8 +122,13 @@ class _Strip:
 
     @property
     def frames(self) -> list[int]:
-        """Those that it shows."""
+        """Those that tell of it."""
         return list(self._boxes)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the drive had any of the frames."""
+        return bool(self._tiles)
 
     @property
     def file_name(self) -> str:
