@@ -130,17 +130,20 @@ def main() -> int:
             else:
                 numbers = camera.by_the_clock(options.frames, options.rate)
             start = time.monotonic()
-            for number in progress(numbers, options.frames, "images"):
-                if number % WARM_UP == 0:
-                    memory[number] = resident_mb(node.pid)
+            for _ in progress(numbers, options.frames, "images"):
+                answered = len(camera.latencies) // WARM_UP * WARM_UP
+                if answered not in memory:
+                    memory[answered] = resident_mb(node.pid)
             seconds = time.monotonic() - start
     finally:
         node.send_signal(signal.SIGINT)
         node.wait()
-    for number, megabytes in memory.items():
-        print(f"{number:7} images {megabytes:8.1f} MB")
+    for answered, megabytes in memory.items():
+        print(f"{answered:7} answers {megabytes:8.1f} MB")
     print(answers(camera, options.frames, seconds))
-    growth = max(memory.values()) - memory[WARM_UP]
+    if WARM_UP not in memory:
+        sys.exit(f"endurance: memory says nothing before {WARM_UP} answers; raise --frames")
+    growth = max(megabytes for answered, megabytes in memory.items() if answered) - memory[WARM_UP]
     print(f"grew by {growth:.1f} MB after the first {WARM_UP}; {ALLOWED_MB} MB are allowed")
     return int(growth > ALLOWED_MB)
 
