@@ -41,6 +41,9 @@ clean:
 	rm -rf .venv .venv-* demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(ENVIRONMENT)/ready: tools/environment.py $(wildcard requirements/*) $(shell find interfaces -type f)
+# peers.txt is only for bench/association.py, by hand.
+REQUIREMENTS := $(filter-out requirements/peers.txt,$(wildcard requirements/*))
+
+$(ENVIRONMENT)/ready: tools/environment.py $(REQUIREMENTS) $(shell find interfaces -type f)
 	@$(PYTHON) tools/environment.py $(ENVIRONMENT) $(if $(ROS),--ros)
 	@touch $@

@@ -33,13 +33,18 @@ def build_pipeline(config: Config) -> Pipeline:
 
 def build_detector(config: DetectorConfig) -> CenterNetDetector:
     """A detector; those with the same weights on the same device share one network."""
+    return CenterNetDetector(build_runner(config), config)
+
+
+def build_runner(config: DetectorConfig) -> NetworkRunner:
+    """The network of these weights on this device, loaded where nobody uses it yet."""
     if config.threads:
         torch.set_num_threads(config.threads)
     weights, device = weights_path(config.weights), _device(config.device)
     runner = _RUNNERS.get((weights, device))
     if runner is None:
         runner = _RUNNERS[weights, device] = NetworkRunner(checkpoint.load(weights), device)
-    return CenterNetDetector(runner, config)
+    return runner
 
 
 def build_tracker(config: TrackerConfig) -> Tracker:

@@ -102,7 +102,7 @@ def test_everything_imported_is_declared(manifest: ElementTree.Element) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["project", "system", "ros", "test", "torch"])
+@pytest.mark.parametrize("name", ["project", "system", "ros", "test", "torch", "peers"])
 def test_requirements_are_pinned(name: str) -> None:
     assert all(version for _, version in pinned(name))
 
