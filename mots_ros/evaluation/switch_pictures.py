@@ -119,6 +119,7 @@ class _Strip:
         needed = [max((x2 - x1) / 4, (y2 - y1) / 3) for x1, y1, x2, y2 in self._boxes.values()]
         unit = math.ceil(max(_MIN_WINDOW / 4, _CONTEXT * max(needed)))
         self._window = (3 * unit, 4 * unit)
+        self._interpolation = cv2.INTER_AREA if 3 * unit > _TILE[0] else cv2.INTER_CUBIC
 
     @property
     def frames(self) -> list[int]:
@@ -139,7 +140,7 @@ class _Strip:
     def add(self, number: int, image: Image, results: Sequence[MaskObject]) -> None:
         """Take in the frame ``number``, one of those that are shown."""
         rows, columns = _around(self._boxes[number], self._window, self._size)
-        tile = self._enlarged(image[rows, columns], cv2.INTER_AREA)
+        tile = self._enlarged(image[rows, columns], self._interpolation)
         labels = self._label_image(results)[rows, columns]
         overlay.draw_masks(tile, self._enlarged(labels, cv2.INTER_NEAREST), _OPACITY)
         true_mask = decode(self._masks[number], self._size)[rows, columns].astype(np.uint16)
