@@ -86,6 +86,16 @@ def test_dynamic_network_is_its_equations(seed: int, c: int, n: int) -> None:
         np.testing.assert_allclose(found[i], _dynamic_by_hand(features, weights[i], centres[i]))
 
 
+def test_a_dynamic_network_goes_over_the_map_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    weights, centres = torch.rand(3, parameter_count(4)), torch.rand(3, 2)
+    features = torch.rand(4, 5, 7)
+    whole = dynamic_network(features, weights, centres)
+    for values in (1, 3 * 4 * 10):
+        monkeypatch.setattr("mots_ros.nets.dynamic._HIDDEN_VALUES", values)
+        torch.testing.assert_close(dynamic_network(features, weights, centres), whole)
+
+
 def test_parameter_counts_of_the_paper() -> None:
     assert parameter_count(8) == 169
     assert parameter_count(16) == 593
@@ -132,6 +142,19 @@ def test_peaks_of_a_small_map() -> None:
     scores, x, y = top_peaks(heat, 1, 2)
     assert scores[0].tolist() == pytest.approx([0.9, 0.8])
     assert (x[0, 1], y[0, 1]) == (2, 0)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 5]), st.tuples(*[st.integers(1, 7)] * 3))
+@settings(max_examples=30, deadline=None)
+def test_a_peak_is_the_largest_of_its_window(
+    seed: int, window: int, shape: tuple[int, int, int]
+) -> None:
+    # Few different values, so that equals stand side by side.
+    heat = torch.from_numpy(np.random.default_rng(seed).integers(1, 5, shape) / 4.0)
+    padded = torch.nn.functional.pad(heat, [window // 2] * 4, value=0)
+    windows = padded.unfold(1, window, 1).unfold(2, window, 1)
+    expected = (heat * (heat == windows.amax(dim=(3, 4)))).flatten(1).sort(descending=True).values
+    assert torch.equal(top_peaks(heat, window, 100)[0], expected)
 
 
 def test_more_peaks_asked_than_pixels() -> None:

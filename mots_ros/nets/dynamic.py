@@ -11,6 +11,9 @@ from torch import Tensor
 COORDINATE_SCALE = 128.0
 """Map pixels by which the relative coordinates are divided."""
 
+_HIDDEN_VALUES = 2**18
+"""Values of a hidden layer that stay in a processor's cache until the next layer reads them."""
+
 
 def parameter_count(channels: int) -> int:
     """Length of the weight vector for C feature channels: 2C² + 5C + 1 (8: 169, 16: 593)."""
@@ -22,7 +25,8 @@ def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tenso
 
     The first layer sees two coordinate channels before the features: (centre - pixel) / 128, x then
     y, in map pixels with integer pixel positions. They are linear in the position, so the centre's
-    share goes into the bias and one shared grid serves all objects: one matrix product per layer.
+    share goes into the bias and one shared grid serves all objects: one matrix product per layer,
+    on the processor part by part of the map.
 
     Args:
         features: [C, H, W].
@@ -41,6 +45,11 @@ def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tenso
     grid = torch.stack((x.expand(h, w), y.view(h, 1).expand(h, w)))
     pixels = torch.cat((grid, features)).view(c + 2, h * w)
     b1 = b1 + (w1[:, :, :2] @ (centres / COORDINATE_SCALE).unsqueeze(2)).squeeze(2)
-    hidden = torch.addmm(b1.reshape(n * c, 1), w1.reshape(n * c, c + 2), pixels).relu_()
-    hidden = torch.baddbmm(b2.unsqueeze(2), w2.view(n, c, c), hidden.view(n, c, h * w)).relu_()
-    return torch.baddbmm(b3.unsqueeze(2), w3.unsqueeze(1), hidden).view(n, h, w)
+    w1, b1, w2, b2 = w1.reshape(n * c, c + 2), b1.view(n * c, 1), w2.view(n, c, c), b2.unsqueeze(2)
+    at_once = max(_HIDDEN_VALUES // max(n * c, 1), 1) if pixels.device.type == "cpu" else h * w
+    logits = []
+    for part in pixels.split(at_once, dim=1):
+        hidden = torch.addmm(b1, w1, part).relu_().view(n, c, part.shape[1])
+        hidden = torch.baddbmm(b2, w2, hidden).relu_()
+        logits.append(torch.baddbmm(b3.unsqueeze(2), w3.unsqueeze(1), hidden).squeeze(1))
+    return torch.cat(logits, dim=1).view(n, h, w)

