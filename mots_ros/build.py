@@ -11,6 +11,7 @@ from mots_ros.config import Config, ConfigError, DetectorConfig, TrackerConfig
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint
+from mots_ros.nets.folding import fold_normalisation
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker
@@ -43,7 +44,9 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
     weights, device = weights_path(config.weights), _device(config.device)
     runner = _RUNNERS.get((weights, device))
     if runner is None:
-        runner = _RUNNERS[weights, device] = NetworkRunner(checkpoint.load(weights), device)
+        net = checkpoint.load(weights)
+        fold_normalisation(net)
+        runner = _RUNNERS[weights, device] = NetworkRunner(net, device)
     return runner
 
 
