@@ -2,8 +2,9 @@
 
 Every tracker gets the masks of the annotations, or what damage leaves of them, as its detections:
 the same boxes, all with one score. Its answer is a name for each of them, so scores differ by the
-linking alone. searchtrack needs images, too: it gets replicas, in which exactly the annotated
-objects are to be seen, and reads its search kernels where the detections are.
+linking alone; "perfect" is what the annotations' own ids score, the ceiling for all.
+searchtrack needs images, too: it gets replicas, in which exactly the annotated objects are to be
+seen, and reads its search kernels where the detections are.
 
 .venv/bin/python bench/association.py instances_txt/*.txt --misses 0 0.1 0.3 --plot curves.png
 """
@@ -20,7 +21,7 @@ from typing import Any
 import linkers
 import numpy as np
 import peers
-from association_tables import Scores, save_plot, score_tables, time_table
+from association_tables import PERFECT, Scores, save_plot, score_tables, time_table
 from given_objects import GivenObjects
 from linkers import AT_ONCE, OURS, SEARCHING, Linker
 from linking import SCORE, Damage, Observe, Run, link
@@ -221,6 +222,7 @@ def _measured(
         drive = ReplicaDrive(path, seed=0, rate=frame_rate, length=length)
         frames, observe = (item.frame for item in drive), look
     answers, seconds = link(progress(frames, length, path.stem), detected, makers, observe)
+    answers.update({(rate, PERFECT): found for rate, found in detected.items()})
     return Measured(
         length, {run: measure(truth, found, length) for run, found in answers.items()}, seconds
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from linkers import OURS
 from linking import Run
 from matplotlib.figure import Figure
 
@@ -14,6 +16,9 @@ from mots_ros.evaluation.table import cell, table
 
 _TABLES = (("ass_a", "idf1"), ("hota", "id_switches"))
 _CURVES = ("ass_a", "idf1")
+
+PERFECT = "perfect"
+"""The name of the linking without fault."""
 
 Scores = Mapping[Run, Mapping[str, ClassScores]]
 """By run and class."""
@@ -48,7 +53,10 @@ def time_table(step_ms: Mapping[Run, float]) -> str:
 
 
 def save_plot(path: Path, scores: Scores) -> None:
-    """Draw AssA and IDF1 of both classes, a curve a tracker, into a PNG file."""
+    """Draw AssA and IDF1 of both classes, a curve a tracker, into a PNG file.
+
+    Foreign trackers are dashed.
+    """
     rates, trackers = _axes(scores)
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     panels = figure.subplots(len(_CURVES), len(CLASS_NAMES), sharex=True, sharey="row")
@@ -58,8 +66,7 @@ def save_plot(path: Path, scores: Scores) -> None:
                 axes.plot(
                     [100 * rate for rate in rates],
                     [getattr(scores[rate, tracker][class_name], measure) for rate in rates],
-                    marker="o",
-                    markersize=3.5,
+                    **_style(tracker),
                     label=tracker,
                 )
             axes.grid(color="0.92")
@@ -72,6 +79,14 @@ def save_plot(path: Path, scores: Scores) -> None:
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.savefig(path, dpi=100, format="png")
+
+
+def _style(tracker: str) -> dict[str, Any]:
+    if tracker == PERFECT:
+        return {"color": "0.6", "linestyle": ":"}
+    if tracker in OURS:
+        return {"marker": "o", "markersize": 4, "linewidth": 2.2}
+    return {"marker": "o", "markersize": 3, "linewidth": 1.2, "linestyle": "--"}
 
 
 def _axes(runs: Mapping[Run, object]) -> tuple[list[float], list[str]]:

@@ -290,11 +290,13 @@ def test_the_command_prints_and_writes_what_it_measured(
         assert text in printed
     assert "class       tracker  AssA 0%   50%  IDF1 0%   50%" in printed
     assert "car         sort       100.0" in printed
+    assert "car         perfect    100.0" in printed
     values = json.loads(out.read_text())
     assert values["damage"] == {"burst": 1, "false_alarms": 0, "jitter": 0, "seed": 0}
     runs = values["combined"]["held out"]
     assert [(run["misses"], run["tracker"]) for run in runs] == [
-        *((0, "sort"), (0, "iou"), (0.5, "sort"), (0.5, "iou"))
+        *((0, "sort"), (0, "iou"), (0.5, "sort"), (0.5, "iou")),
+        *((0, "perfect"), (0.5, "perfect")),
     ]
     assert runs[0]["scores"]["car"]["IDF1"] == 100
     assert values["combined"]["all sequences"][0]["scores"]["car"]["GT_Dets"] == 12
