@@ -49,7 +49,7 @@ HELD_OUT, OTHERS, ALL = "held out", "the others", "all sequences"
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on one sequence: by run, scores by class and the seconds it took."""
+    """What was measured on one sequence: by run, scores by class and processor time in seconds."""
 
     frames: int
     measures: Mapping[Run, Mapping[str, Measures]]
@@ -141,7 +141,7 @@ def measure_linking(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             f"{title.capitalize()} ({', '.join(names)}; {frames} frames), by the rate of misses",
             score_tables(scores[title]),
         ]
-    parts += ["Milliseconds a frame, network not included", time_table(step_ms)]
+    parts += ["Milliseconds of processor time a frame, network not included", time_table(step_ms)]
     parts.append(_foot(options, damage, versions, config if look else None))
     return "\n\n".join(parts), {
         "parameters": config.values(),

@@ -77,7 +77,7 @@ def link(
         makers: of the trackers, by name.
 
     Returns:
-        By run, the detections with the trackers' ids, and the seconds that linking took.
+        By run, the detections with the trackers' ids, and the seconds of processor time that linking took.
     """
     linkers = {(rate, name): make() for rate in detected for name, make in makers.items()}
     answers = {run: Answer() for run in linkers}
@@ -88,9 +88,9 @@ def link(
         sets = [detections_of(found, size) for found in objects.values()]
         observations = dict(zip(detected, observe(frame, sets), strict=True))
         for (rate, tracker), linker in linkers.items():
-            start = time.perf_counter()
+            start = time.process_time()
             names = linker.step(observations[rate])
-            seconds[rate, tracker] += time.perf_counter() - start
+            seconds[rate, tracker] += time.process_time() - start
             answers[rate, tracker].add(number, objects[rate], names)
     return {run: Annotation(size, answer.frames) for run, answer in answers.items()}, seconds
 
