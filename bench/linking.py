@@ -77,7 +77,7 @@ def link(
         makers: of the trackers, by name.
 
     Returns:
-        By run, the detections with the trackers' ids, and the seconds of processor time that linking took.
+        By run, the detections with the trackers' ids, and linking's processor time in seconds.
     """
     linkers = {(rate, name): make() for rate in detected for name, make in makers.items()}
     answers = {run: Answer() for run in linkers}
