@@ -129,7 +129,7 @@ def test_without_truth_there_are_results_and_pictures_only(bag, pipeline, tmp_pa
     run(bag, "--out", out)
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert files == [
-        *("boxes/car/drive.txt", "results/drive.txt", "scores.json"),
+        *("boxes/car/drive.txt", "results/drive.txt", "run.json", "scores.json"),
         *("sequences/drive/contact_sheet.png", "sequences/drive/summary.json"),
     ]
     first = (out / "boxes" / "car" / "drive.txt").read_text().splitlines()[0]
@@ -227,7 +227,11 @@ def test_a_bag_without_images(tmp_path, capsys):
 def test_a_missing_annotation_for_the_drive(bag, tmp_path, capsys):
     (tmp_path / "truth").mkdir()
     line = refusal(capsys, bag, "--gt", tmp_path / "truth")
-    assert f"{tmp_path / 'truth' / 'drive.txt'}" in line
+    assert f"{tmp_path / 'truth'}: expected a text file" in line
+    (tmp_path / "truth" / "other.txt").touch()
+    line = refusal(capsys, bag, "--gt", tmp_path / "truth")
+    assert f"{tmp_path / 'truth' / 'drive.txt'}: expected this file" in line
+    assert line.endswith("there are: other")
 
 
 def test_a_malformed_annotation_line(bag, truth, capsys):
@@ -241,14 +245,14 @@ def test_an_annotation_of_other_images(bag, tmp_path, capsys):
     path = tmp_path / "small.txt"
     kitti_mots.write(path, annotation((10, 20), [{1001: (0, 0, 5, 5)}]))
     line = refusal(capsys, bag, "--gt", path)
-    assert f"{path}: expected masks of 96 x 48 pixels like the images, found 20 x 10" in line
+    assert f"{path}:1: expected the image size (48, 96) of the sequence, found (10, 20)" in line
 
 
 def test_an_annotation_of_a_longer_drive(bag, tmp_path, capsys):
     path = tmp_path / "long.txt"
     kitti_mots.write(path, annotation(SIZE, [{1001: (0, 0, 5, 5)}] * (LENGTH + 2)))
     line = refusal(capsys, bag, "--gt", path)
-    assert f"{path}: expected objects in frames 0 to {LENGTH - 1}" in line
+    assert f"{path}:{LENGTH + 1}: expected frames 0 to {LENGTH - 1} of the sequence" in line
 
 
 def test_a_misspelt_key(bag, tmp_path, capsys):

@@ -52,19 +52,21 @@ def test_a_small_file_by_hand() -> None:
         (f"1.0 1000 1 4 6 {LEFT_RLE}", "found '1.0'"),
         (f"\u0661 1000 1 4 6 {LEFT_RLE}", "expected frame as an integer"),
         (f"{'9' * 5000} 1000 1 4 6 {LEFT_RLE}", "expected frame as an integer"),
-        (f"1 1000 2 4 6 {LEFT_RLE}", "expected class 1 for id 1000, found 2"),
-        (f"1 10000 1 4 6 {LEFT_RLE}", "expected class 10 for id 10000, found 1"),
-        (f"1 3000 3 4 6 {LEFT_RLE}", "expected an object id from 1000 to 2999 or 10000"),
-        (f"1 10001 10 4 6 {LEFT_RLE}", "found 10001"),
-        (f"1 7 0 4 6 {LEFT_RLE}", "found 7"),
-        (f"1 1000 1 0 6 {LEFT_RLE}", "found 0 x 6"),
-        (f"1 1000 1 99999 99999 {LEFT_RLE}", "found 99999 x 99999"),
-        (f"1 1000 1 6 4 {LEFT_RLE}", "expected the image size (4, 6) of line 1, found (6, 4)"),
-        ("1 1000 1 4 6 1", "expected runs that fill 24 pixels, found 1"),
-        ("1 1000 1 4 6 :O", "expected run lengths of at least 0"),
-        ("1 1000 1 4 6 PPP", "the last run length is incomplete"),
-        ("1 1000 1 4 6 PPPPPPPPP0", "expected run lengths of at most 6 characters"),
-        ("1 1000 1 4 6 h~0", "found '~' at position 1"),
+        (f"8 1000 2 4 6 {LEFT_RLE}", "expected an id from 2000 to 2999 for class 2"),
+        (f"8 2000 1 4 6 {LEFT_RLE}", "expected an id from 1000 to 1999 for class 1"),
+        (f"8 10000 1 4 6 {LEFT_RLE}", "expected an id from 1000 to 1999"),
+        (f"8 10001 10 4 6 {LEFT_RLE}", "expected an id from 10000 to 10000"),
+        (f"8 3000 3 4 6 {LEFT_RLE}", "expected class 1 (car), 2 (pedestrian) or 10 (ignored)"),
+        (f"8 7 0 4 6 {LEFT_RLE}", "found 0"),
+        (f"8 1000 1 0 6 {LEFT_RLE}", "found 0 x 6"),
+        (f"8 1000 1 99999 99999 {LEFT_RLE}", "found 99999 x 99999"),
+        (f"8 1000 1 6 4 {LEFT_RLE}", "expected the image size (4, 6) of line 1, found (6, 4)"),
+        (f"6 1001 1 4 6 {RIGHT_RLE}", "in ascending order, found frame 6 after frame 7"),
+        ("8 1000 1 4 6 1", "expected runs that fill 24 pixels, found 1"),
+        ("8 1000 1 4 6 :O", "expected run lengths of at least 0"),
+        ("8 1000 1 4 6 PPP", "the last run length is incomplete"),
+        ("8 1000 1 4 6 PPPPPPPPP0", "expected run lengths of at most 6 characters"),
+        ("8 1000 1 4 6 h~0", "found '~' at position 1"),
         (f"7 1000 1 4 6 {RIGHT_RLE}", "found 1000 again, which line 3 has"),
         (f"7 1001 1 4 6 {LEFT_RLE}", "overlaps the object of line 3 in frame 7"),
     ],
@@ -74,6 +76,28 @@ def test_a_malformed_line_is_named(line: str, message: str) -> None:
         parse(GOOD + line + "\n")
     assert str(caught.value).startswith("drive.txt:4: ")
     assert message in str(caught.value)
+
+
+def test_what_is_known_of_the_sequence_is_checked_line_by_line() -> None:
+    text = GOOD.encode()
+    assert kitti_mots.parse(text, "drive.txt", size=(4, 6), length=8) == parse(GOOD)
+    with pytest.raises(AnnotationError, match=r"drive.txt:1: .*\(4, 7\) of the sequence"):
+        kitti_mots.parse(text, "drive.txt", size=(4, 7))
+    with pytest.raises(AnnotationError, match=r"drive.txt:3: .*frames 0 to 6 .* found frame 7"):
+        kitti_mots.parse(text, "drive.txt", length=7)
+    assert kitti_mots.parse(b"", "drive.txt", size=(4, 6)) == Annotation((4, 6), {})
+
+
+def test_frames_may_count_from_one(tmp_path: Path) -> None:
+    text = f"1 2003 2 4 6 {RIGHT_RLE}\n8 2003 2 4 6 {LEFT_RLE}\n".encode()
+    annotation = kitti_mots.parse(text, "gt.txt", first_frame=1)
+    assert list(annotation.frames) == [0, 7]
+    kitti_mots.write(tmp_path / "gt.txt", annotation, first_frame=1)
+    assert (tmp_path / "gt.txt").read_bytes() == text
+    with pytest.raises(AnnotationError, match="gt.txt:1: .*count from 1, found frame 0"):
+        kitti_mots.parse(GOOD.encode(), "gt.txt", first_frame=1)
+    with pytest.raises(AnnotationError, match="gt.txt:2: .*frames 1 to 7 .* found frame 8"):
+        kitti_mots.parse(text, "gt.txt", first_frame=1, length=7)
 
 
 def test_an_empty_file_and_a_missing_file_are_named(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def test_every_frame_is_answered_and_scored_and_a_second_demo_replaces_the_first
     tracked = TrackedBag(out / "tracked")
     assert (len(tracked), tracked.unpaired) == (LENGTH, ())
     facts = json.loads((out / "report" / "scores.json").read_text())
-    assert (facts["frames"], facts["frames_without_result"]) == (LENGTH, [])
+    (summary,) = facts["sequences"].values()
+    assert (summary["frames"], summary["frames_without_result"]) == (LENGTH, [])
 
     # The second time, the node does not start.
     wrong = parameter_file(tmp_path / "wrong.yaml", wieghts=weights)

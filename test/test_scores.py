@@ -8,7 +8,7 @@ import pytest
 
 from box_worlds import annotation
 from mots_ros.data import kitti_mots
-from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject, instance_map, objects_of
+from mots_ros.data.kitti_mots import Annotation, instance_map, objects_of
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import id_switches, match
 from mots_ros.evaluation.scores import measure, score, score_values
@@ -152,8 +152,7 @@ def test_the_csv_has_the_values():
 @pytest.mark.parametrize("sequence", ["0005", "0017"])
 def test_real_annotations_score_100_against_themselves(sequence):
     truth = real(sequence)
-    results = Annotation(truth.size, {f: _scored(found) for f, found in truth.frames.items()})
-    for scores in score(truth, results, max(truth.frames) + 1).values():
+    for scores in score(truth, truth.without_ignored(), max(truth.frames) + 1).values():
         if scores.truth_masks:
             assert scores.hota == pytest.approx(100)
             assert scores.smotsa == pytest.approx(100)
@@ -175,16 +174,12 @@ def test_pictures_and_scores_agree_on_matches():
         assert sum(getattr(entry, name) for entry in scores.values()) == count > 0, name
 
 
-def _scored(objects: tuple[MaskObject, ...]) -> tuple[MaskObject, ...]:
-    return tuple(item for item in objects if item.class_id != IGNORE_CLASS)
-
-
 def _perturbed(truth: Annotation, random: np.random.Generator) -> Annotation:
     """Shifted masks, some dropped, and ids that change now and then."""
     frames = {}
     changes: Counter[int] = Counter()
-    for frame, objects in truth.frames.items():
-        kept = [item for item in _scored(objects) if random.random() > 0.1]
+    for frame, objects in truth.without_ignored().frames.items():
+        kept = [item for item in objects if random.random() > 0.1]
         instances = np.roll(instance_map(kept, truth.size), (2, 4), axis=(0, 1))
         for item in kept:
             changes[item.object_id] += int(random.random() < 0.05)

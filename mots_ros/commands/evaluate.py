@@ -1,58 +1,52 @@
-"""Track every frame of a recorded drive, score it against ground truth and draw it.
+"""Track recorded drives, or take what others made of them; score it against ground truth, draw it.
 
-Results come from the same pipeline that the node runs, frame by frame in order, so a slow machine
-changes how long it takes and not the score. With --results they come from a recording of a live
-node instead, and frames that it dropped count as missed.
+DRIVEs are bags or folders of images. Their results come from the same pipeline that the node runs,
+frame by frame in order, so a slow machine changes how long it takes and not the score. With
+--results they come from a recording of a live node, in which frames that it dropped count as
+missed, or from text that another program wrote. For such text, ground truth is enough:
+
+    evaluate street_0001 street_0002 --gt instances_txt        tracks, scores and draws two bags
+    evaluate image_02/0001 --gt instances_txt --set tracker.name=sort
+    evaluate street_0001 --gt instances_txt --results recorded
+    evaluate --gt instances_txt --results theirs               a folder with 0001.txt, 0002.txt, ...
+
+Text may be masks of KITTI MOTS or MOTS Challenge, or boxes of KITTI tracking or MOT Challenge, in
+files <sequence>.txt or <sequence>/gt/gt.txt; results must be in the format of the ground truth.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from mots_ros.commands.evaluation_job import EvaluationJob, evaluate, open_drive, read_inputs
+from mots_ros.commands.side_by_side import run_all
 from mots_ros.config import Config, ConfigError, load_config, setting
-from mots_ros.core.types import FloatArray, Frame
-from mots_ros.data import kitti_mots
-from mots_ros.data.bags import BagDrive
+from mots_ros.data.bags import is_bag
 from mots_ros.data.drives import DriveError
-from mots_ros.data.kitti_mots import Annotation, AnnotationError
-from mots_ros.data.mot_challenge import read_boxes
-from mots_ros.evaluation.collect import Timed, track
+from mots_ros.data.kitti_mots import AnnotationError
+from mots_ros.data.track_text import FORMATS, KITTI_MOTS, TextFormat, file_of, files_in, recognise
 from mots_ros.evaluation.errors import EvaluationError
-from mots_ros.evaluation.folder import (
-    Report,
-    make_folder,
-    report_recording,
-    write_scores,
-    write_sequence,
-)
-from mots_ros.evaluation.numbering import by_index
-from mots_ros.evaluation.scores import check_fits
-from mots_ros.progress import progress
-
-NO_BOXES = np.zeros((0, 4), np.float32)
+from mots_ros.evaluation.folder import Report, make_folder, resume_folder, write_scores
+from mots_ros.evaluation.sequence import is_finished
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``ros2 run mots_ros evaluate``."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.results is not None and (
-        options.config is not None or options.set or options.public_detections is not None
-    ):
-        parser.error(
-            "--results are tracked already: --config, --set and --public-detections change "
-            "nothing there"
-        )
+    _refuse_contradictions(parser, options)
     try:
         report = _evaluate(options)
     except (AnnotationError, ConfigError, DriveError, EvaluationError) as error:
         parser.exit(2, f"evaluate: error: {' '.join(str(error).split())}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "evaluate: stopped; the same command with --resume goes on from here\n")
     print(report.text())
 
 
@@ -62,13 +56,38 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bag", type=Path, help="the drive: a rosbag2 folder, .mcap or .db3 file")
-    parser.add_argument("--topic", help="the images, where the bag has several topics of them")
+    parser.add_argument(
+        "drives",
+        type=Path,
+        nargs="*",
+        metavar="DRIVE",
+        help="a rosbag2 folder, .mcap or .db3 file, or a folder of images as KITTI or MOT "
+        "Challenge has them; none where results and ground truth are text",
+    )
+    parser.add_argument("--topic", help="the images, where a bag has several topics of them")
     parser.add_argument(
         "--gt",
         type=Path,
-        help="ground truth as KITTI MOTS text, frame i being the i-th image of the bag; in a "
-        "folder, the file with the bag's name and .txt; without it nothing is scored",
+        help="ground truth as text, frame i being the i-th image of a bag or the image with that "
+        "number in its name; in a folder, the file with the drive's name; without it nothing is "
+        "scored",
+    )
+    parser.add_argument(
+        "--gt-stamps",
+        type=Path,
+        metavar="FILE",
+        help="the time of every frame of the ground truth, a line each, as in KITTI's "
+        "timestamps.txt; images are then found by their stamps, and frames without an image count "
+        "as missed",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="what there is of results: a bag with what the live node published for the drive, or "
+        "text; for several drives, a folder with one by each drive's name",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the text, where its content does not tell"
     )
     parser.add_argument("--config", type=Path, help="ROS parameter file with what differs")
     parser.add_argument(
@@ -82,67 +101,194 @@ def _parser() -> argparse.ArgumentParser:
         "--public-detections",
         type=Path,
         metavar="DET_TXT",
-        help="MOT Challenge text: tracks start only beside these boxes, frame 1 being the first "
-        "image of the bag",
+        help="MOT Challenge text: tracks start only beside these boxes, frame 1 being the first; "
+        "for several drives, a folder as for ground truth, with det/det.txt",
     )
     parser.add_argument(
-        "--results", type=Path, help="bag with what the live node published for this drive"
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="sequences to work on at once; default: one for every processor core, and one at a "
+        "time on a GPU; the scores do not depend on it",
     )
     parser.add_argument(
-        "--out", type=Path, help="new folder for the report; default: <bag's name>_evaluation"
+        "--out",
+        type=Path,
+        help="new folder for the report; default: <drive's name>_evaluation, or evaluation",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on in the folder of an evaluation that was stopped: finished sequences remain",
     )
     return parser
 
 
+def _refuse_contradictions(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.results is not None and (
+        options.config is not None or options.set or options.public_detections is not None
+    ):
+        parser.error(
+            "--results are tracked already: --config, --set and --public-detections change "
+            "nothing there"
+        )
+    if not options.drives and (options.gt is None or options.results is None):
+        parser.error("name drives, or --gt and --results to compare")
+    if options.gt_stamps is not None and (options.gt is None or len(options.drives) != 1):
+        parser.error("--gt-stamps says when the frames of one drive's ground truth were taken")
+
+
 def _evaluate(options: argparse.Namespace) -> Report:
-    drive = BagDrive(options.bag, options.topic)
-    folder = options.out or Path(f"{drive.name}_evaluation")
-    truth = _truth_of(drive, options.gt) if options.gt is not None else None
-    if options.results is not None:
-        return report_recording(folder, drive, options.results, truth)
-    config = load_config(options.config) if options.config is not None else Config()
-    config = config.with_values(dict(map(setting, options.set)))
-    public = read_boxes(options.public_detections) if options.public_detections else None
-    return _track_and_report(folder, drive, config, truth, public)
+    jobs = _jobs_of_drives(options) if options.drives else _jobs_of_texts(options)
+    if options.drives:
+        for job in jobs:
+            # Whatever is wrong should be told now, and not when the drives before are done.
+            read_inputs(job)
+    config = None
+    if options.results is None:
+        config = load_config(options.config) if options.config is not None else Config()
+        config = config.with_values(dict(map(setting, options.set)))
+    processes = min(options.jobs or _default_jobs(config), len(jobs))
+    if config is not None:
+        _check_weights(config)
+    folder = options.out or _default_folder(jobs)
+    settings = _settings(options, jobs[0].form, config)
+    if options.resume:
+        resume_folder(folder, settings)
+    else:
+        make_folder(folder, settings)
+    left = [job for job in jobs if not is_finished(folder, job.name)]
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} sequences were finished before")
+    if config is not None and processes > 1:
+        config = _with_share_of_threads(config, processes)
+    steps = sum(job.steps for job in left)
+    start = time.monotonic()
+    work = functools.partial(evaluate, folder=folder, config=config)
+    run_all(work, left, processes, steps, "sequences" if config is None else "images")
+    seconds = time.monotonic() - start
+    if config is not None and left:
+        print(f"tracked {steps} frames in {seconds:.1f} s, {steps / seconds:.1f} a second")
+    return write_scores(folder, settings["parameters"], jobs[0].form)
 
 
-def _truth_of(drive: BagDrive, path: Path) -> Annotation:
-    """The drive's annotation, checked before anything takes long."""
-    truth = kitti_mots.read(path / f"{drive.name}.txt" if path.is_dir() else path)
-    first = next(iter(drive))
-    check_fits(str(path), truth, first.size, len(drive))
-    return truth
+def _jobs_of_drives(options: argparse.Namespace) -> list[EvaluationJob]:
+    drives = {open_drive(path, options.topic).name: path for path in options.drives}
+    if len(drives) < len(options.drives):
+        raise EvaluationError(
+            f"expected drives of different names, found {', '.join(map(str, options.drives))}"
+        )
+    for path in (options.gt, options.results, options.public_detections):
+        if path is not None and len(drives) > 1 and (path.is_file() or is_bag(path)):
+            raise EvaluationError(f"{path}: expected a folder with one for each of several drives")
+    truths = {name: _found(options.gt, name) for name in drives}
+    results = {name: _results_of(options.results, name) for name in drives}
+    texts = [path for path in (*truths.values(), *results.values()) if path and not is_bag(path)]
+    form = _format(options, texts)
+    return [
+        EvaluationJob(
+            name,
+            form,
+            truths[name],
+            path,
+            options.topic,
+            results[name],
+            options.gt_stamps,
+            _found(options.public_detections, name, "det"),
+        )
+        for name, path in drives.items()
+    ]
 
 
-def _track_and_report(
-    folder: Path,
-    drive: BagDrive,
-    config: Config,
-    truth: Annotation | None,
-    public: Mapping[int, FloatArray] | None,
-) -> Report:
-    # Imported late: torch takes seconds to load, and bad inputs should be told at once.
-    from mots_ros.build import build_pipeline
+def _jobs_of_texts(options: argparse.Namespace) -> list[EvaluationJob]:
+    """Those of the sequences that there are results of."""
+    truths, results = files_in(options.gt), files_in(options.results)
+    names = truths if options.gt.is_file() else results
+    files = {name: (file_of(options.gt, name), file_of(options.results, name)) for name in names}
+    missing = [name for name in truths if name not in files]
+    if missing:
+        print(f"no results, and therefore no scores, of {', '.join(missing)}")
+    form = _format(options, [path for pair in files.values() for path in pair])
+    return [
+        EvaluationJob(name, form, truth, None, None, found, None, None)
+        for name, (truth, found) in files.items()
+    ]
+
+
+def _found(path: Path | None, name: str, role: str = "gt") -> Path | None:
+    return None if path is None else file_of(path, name, role)
+
+
+def _results_of(path: Path | None, name: str) -> Path | None:
+    """A drive's recording or text."""
+    if path is None or is_bag(path):
+        return path
+    for recording in (path / name, path / f"{name}.mcap", path / f"{name}.db3"):
+        if is_bag(recording) and recording.exists():
+            return recording
+    return file_of(path, name)
+
+
+def _format(options: argparse.Namespace, texts: Sequence[Path]) -> TextFormat:
+    if options.format is not None:
+        return FORMATS[options.format]
+    return recognise(texts) if texts else KITTI_MOTS
+
+
+def _default_folder(jobs: Sequence[EvaluationJob]) -> Path:
+    return Path(f"{jobs[0].name}_evaluation" if len(jobs) == 1 else "evaluation")
+
+
+def _settings(
+    options: argparse.Namespace, form: TextFormat, config: Config | None
+) -> dict[str, Any]:
+    """What the scores of every sequence depend on."""
+    paths = {
+        "--gt": options.gt,
+        "--gt-stamps": options.gt_stamps,
+        "--results": options.results,
+        "--public-detections": options.public_detections,
+    }
+    return {
+        **{name: None if path is None else str(path.absolute()) for name, path in paths.items()},
+        "--topic": options.topic,
+        "--format": form.name,
+        "parameters": None if config is None else config.values(),
+    }
+
+
+def _check_weights(config: Config) -> None:
+    # Imported late: torch takes seconds to load, and results as text need none.
+    from mots_ros.build import build_detector
     from mots_ros.nets.checkpoint import CheckpointError
 
     try:
-        pipeline = build_pipeline(config)
+        build_detector(config.detector)
     except CheckpointError as error:
         raise EvaluationError(str(error)) from error
-    make_folder(folder)
-    start = time.monotonic()
-    images = by_index(drive)
-    frames: Iterable[tuple[int, Frame]] = progress(images, len(drive), "tracking")
-    if public is not None:
-        frames = ((i, replace(f, public=public.get(i, NO_BOXES))) for i, f in frames)
-    step = Timed(pipeline.step)
-    results = track(frames, step, pipeline.detector.class_names)
-    seconds = time.monotonic() - start
-    print(
-        f"tracked {len(results)} frames in {seconds:.1f} s, {len(results) / seconds:.1f} a second"
-    )
-    write_sequence(folder, images, results, truth, step.step_ms)
-    return write_scores(folder, config.values())
+
+
+def _default_jobs(config: Config | None) -> int:
+    if config is not None and config.detector.device != "cpu":
+        import torch
+
+        if torch.cuda.is_available():
+            return 1
+    return len(os.sched_getaffinity(0))
+
+
+def _with_share_of_threads(config: Config, processes: int) -> Config:
+    """With as many threads as a process may have, where the parameters leave it open."""
+    if config.detector.threads:
+        return config
+    threads = max(len(os.sched_getaffinity(0)) // processes, 1)
+    return config.with_values({"detector.threads": threads})
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
+    return int(text)
 
 
 if __name__ == "__main__":

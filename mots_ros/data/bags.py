@@ -23,7 +23,17 @@ CAMERA_INFO_TOPIC = "/kitti/camera_color_left/camera_info"
 _IMAGE = "sensor_msgs/msg/Image"
 _COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_ENDINGS = (".mcap", ".db3")
 _MAX_STAMP_NS = 2**31 * 10**9 - 1
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path is a recording rather than a folder or file of something else."""
+    if path.is_dir():
+        return (path / "metadata.yaml").exists() or any(
+            file.suffix in _ENDINGS for file in path.iterdir()
+        )
+    return path.suffix in _ENDINGS
 
 
 class BagDrive:
@@ -47,6 +57,13 @@ class BagDrive:
     def name(self) -> str:
         """The bag's name without the ending of a file."""
         return self.path.name if self.path.is_dir() else self.path.stem
+
+    @property
+    def stamps_ns(self) -> tuple[int, ...]:
+        """When each image was taken, in nanoseconds; they are read, but not decoded."""
+        with BagReader(self.path) as bag:
+            images = map(bag.decode, bag.messages([self.topic]))
+            return tuple(header_stamp_ns(image) for image in images)
 
     def __len__(self) -> int:
         return self._length

@@ -1,7 +1,8 @@
-"""KITTI's image folders as drives: tracking and raw recordings, and plain folders.
+"""KITTI's image folders as drives, tracking and raw recordings, and others like them.
 
-KITTI numbers its frames from 0 at 10 Hz. A frame's stamp comes from the recording's timestamps
-where it has some and else from its number, so that a gap in the numbers is a gap in time.
+KITTI numbers its frames from 0 at 10 Hz, MOT Challenge from 1. A frame's stamp comes from the
+recording's timestamps where it has some and else from its number, as if at 10 Hz, so that a gap in
+the numbers is a gap in time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from mots_ros.core.types import Frame
@@ -17,17 +17,18 @@ from mots_ros.data import kitti_calibration
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.drives import FRAME_ID, DriveError
 from mots_ros.data.image_files import read_rgb
+from mots_ros.data.stamps import kitti_time
 
 FRAME_PERIOD_NS = 100_000_000
 
 # What ROS's 32-bit seconds hold.
 _MAX_NUMBER = 2**31 * 10**9 // FRAME_PERIOD_NS - 1
 _ENDINGS = (".png", ".jpg", ".jpeg")
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?")
 _LAYOUTS = (
-    "image files, a KITTI raw recording (with image_02/data in it) or a sequence of KITTI tracking "
-    "(such as training/image_02/0000)"
+    "image files, a KITTI raw recording (with image_02/data in it), a sequence of KITTI tracking "
+    "(such as training/image_02/0000) or of MOT Challenge (with img1 in it)"
 )
+_MOT_IMAGES = "img1"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class FolderDrive:
     files: the images, in order.
     stamps_ns: when each was taken, in nanoseconds.
     calibration: of the camera, where it is known.
+    first_number: the number of a recording's first frame.
     """
 
     name: str
     files: tuple[Path, ...]
     stamps_ns: tuple[int, ...]
     calibration: Calibration | None = None
+    first_number: int = 0
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -71,8 +74,9 @@ def open_folder(source: Path | str) -> FolderDrive:
 
     Args:
         source: a folder with numbered images; a sequence of KITTI tracking, whose calibration is
-            in ``calib`` beside ``image_02``; or a KITTI raw recording, with its
-            ``image_02/timestamps.txt`` and the day's ``calib_cam_to_cam.txt`` in the folder above.
+            in ``calib`` beside ``image_02``; a KITTI raw recording, with its
+            ``image_02/timestamps.txt`` and the day's ``calib_cam_to_cam.txt`` in the folder above;
+            or a sequence of MOT Challenge or its ``img1``, in which frames count from 1.
 
     Raises:
         DriveError: naming the path, what was expected and what was found.
@@ -86,7 +90,9 @@ def open_folder(source: Path | str) -> FolderDrive:
         images = root / "image_02" / "data"
         if images.is_dir() and source.absolute() in (root, images.parent, images):
             return _raw(root)
-    return _sequence(source)
+    if (source / _MOT_IMAGES).is_dir():
+        source = source / _MOT_IMAGES
+    return _mot_sequence(source) if source.absolute().name == _MOT_IMAGES else _sequence(source)
 
 
 def _raw(root: Path) -> FolderDrive:
@@ -117,6 +123,17 @@ def _sequence(folder: Path) -> FolderDrive:
         kitti_calibration.read_tracking(calibration, _first_size(files))
         if camera.name == "image_02" and calibration.exists()
         else None,
+    )
+
+
+def _mot_sequence(images: Path) -> FolderDrive:
+    """A sequence of MOT Challenge."""
+    files = numbered_images(images)
+    return FolderDrive(
+        images.absolute().parent.name,
+        tuple(files.values()),
+        _stamps_by_number(files),
+        first_number=1,
     )
 
 
@@ -169,22 +186,13 @@ def _stamps_in(path: Path, numbers: Iterable[int]) -> tuple[int, ...]:
                 f"with number {number}"
             )
         try:
-            stamps.append(_nanoseconds(lines[number]))
+            stamps.append(kitti_time(lines[number]))
         except ValueError:
             raise DriveError(
                 f"{path}:{number + 1}: expected a time like 2011-09-26 13:02:25.964389445, found "
                 f"{lines[number][:40]!r}"
             ) from None
     return tuple(stamps)
-
-
-def _nanoseconds(text: str) -> int:
-    """Nanoseconds since 1970 of a time, taken as UTC; raises ValueError."""
-    match = _TIMESTAMP.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(text)
-    whole = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
-    return int(whole.timestamp()) * 10**9 + int((match[2] or "").ljust(9, "0"))
 
 
 def _first_size(files: Mapping[int, Path]) -> tuple[int, int]:

@@ -3,8 +3,11 @@
 A line holds ``frame id class height width rle``, separated by blanks: id = class * 1000 + instance
 with class 1 car or 2 pedestrian and instance 0 to 999; id 10000 with class 10 marks regions where
 nothing is scored; rle is COCO's compressed run-length string. All images of a sequence have one
-size, and masks of one frame are disjoint. The file does not say how many frames the sequence has:
-frame i is the i-th image of the drive, and frames without objects have no line.
+size, masks of one frame are disjoint, and frames ascend. The file does not say how many frames the
+sequence has: frame i is the i-th image of the drive, and frames without objects have no line.
+
+The text of MOTS Challenge differs in that its frames count from 1 and all its objects are
+pedestrians.
 """
 
 from __future__ import annotations
@@ -65,37 +68,78 @@ class Annotation:
         """The instance map of a frame; all zero when it has no objects."""
         return instance_map(self.frames.get(frame, ()), self.size)
 
+    def without_ignored(self) -> Annotation:
+        """The objects alone, as results have them, without ignore regions."""
+        frames = {
+            frame: tuple(item for item in objects if item.class_id != IGNORE_CLASS)
+            for frame, objects in self.frames.items()
+        }
+        return Annotation(self.size, {frame: found for frame, found in frames.items() if found})
 
-def read(path: Path | str) -> Annotation:
-    """Read an annotation file; raises AnnotationError, also when the file cannot be opened."""
+
+def read(
+    path: Path | str,
+    *,
+    first_frame: int = 0,
+    size: tuple[int, int] | None = None,
+    length: int | None = None,
+) -> Annotation:
+    """Read an annotation file; as ``parse``, and it raises AnnotationError for an unreadable file.
+    """
     path = Path(path)
     try:
-        return parse(path.read_bytes(), str(path))
+        text = path.read_bytes()
     except OSError as error:
         raise AnnotationError(f"{path}: cannot read it: {error.strerror}") from error
+    return parse(text, str(path), first_frame=first_frame, size=size, length=length)
 
 
-def write(path: Path | str, annotation: Annotation) -> None:
+def write(path: Path | str, annotation: Annotation, *, first_frame: int = 0) -> None:
     """Write an annotation file; ``read`` returns an equal annotation unless it has no objects."""
     height, width = annotation.size
     lines = [
-        f"{frame} {item.object_id} {item.class_id} {height} {width} {item.rle.decode('ascii')}\n"
+        f"{first_frame + frame} {item.object_id} {item.class_id} {height} {width} "
+        f"{item.rle.decode('ascii')}\n"
         for frame, objects in sorted(annotation.frames.items())
         for item in objects
     ]
     Path(path).write_text("".join(lines), encoding="ascii")
 
 
-def parse(text: bytes, name: str) -> Annotation:
-    """The annotation in ``text``; ``name`` stands for the file in an AnnotationError."""
-    size: tuple[int, int] | None = None
+def parse(
+    text: bytes,
+    name: str,
+    *,
+    first_frame: int = 0,
+    size: tuple[int, int] | None = None,
+    length: int | None = None,
+) -> Annotation:
+    """The annotation in ``text``.
+
+    Args:
+        name: what an AnnotationError calls the file.
+        first_frame: the number that the file has for frame 0.
+        size: height and width that masks must have; only with it a file without objects is one.
+        length: frames of the sequence, beyond which there must be no object.
+
+    Raises AnnotationError where a line is none of the format or does not fit those before it.
+    """
+    origin = "of line 1" if size is None else "of the sequence"
     frames: dict[int, _FrameLines] = {}
+    last = first_frame
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             frame, item, line_size = _parse_line(line)
             if line_size != (size or line_size):
-                raise _Fault(f"expected the image size {size} of line 1, found {line_size}")
-            size = line_size
+                raise _Fault(f"expected the image size {size} {origin}, found {line_size}")
+            if frame < last:
+                raise _Fault(_misplaced(frame, last, first_frame))
+            if length is not None and frame >= first_frame + length:
+                raise _Fault(
+                    f"expected frames {first_frame} to {first_frame + length - 1} of the "
+                    f"sequence, found frame {frame}"
+                )
+            size, last = line_size, frame
             frames.setdefault(frame, _FrameLines()).add(number, item, size)
         except (_Fault, RleError) as fault:
             raise AnnotationError(f"{name}:{number}: {fault}") from None
@@ -109,7 +153,9 @@ def parse(text: bytes, name: str) -> Annotation:
                 f"{name}:{second}: expected disjoint masks, found one that overlaps the object of "
                 f"line {first} in frame {frame}"
             )
-    return Annotation(size, {frame: tuple(frames[frame].objects) for frame in sorted(frames)})
+    return Annotation(
+        size, {frame - first_frame: tuple(found.objects) for frame, found in frames.items()}
+    )
 
 
 def instance_map(objects: Iterable[MaskObject], size: tuple[int, int]) -> LabelImage:
@@ -202,6 +248,12 @@ class _FrameLines:
         return first, second
 
 
+def _misplaced(frame: int, last: int, first_frame: int) -> str:
+    if frame < first_frame:
+        return f"expected frames that count from {first_frame}, found frame {frame}"
+    return f"expected frames in ascending order, found frame {frame} after frame {last}"
+
+
 def _parse_line(line: bytes) -> tuple[int, MaskObject, tuple[int, int]]:
     fields = line.split()
     if len(fields) != len(_FIELDS):
@@ -209,12 +261,18 @@ def _parse_line(line: bytes) -> tuple[int, MaskObject, tuple[int, int]]:
     frame, object_id, class_id, height, width = (
         _integer(field, name) for field, name in zip(fields[:5], _FIELDS[:5], strict=True)
     )
-    try:
-        expected_class = class_of(object_id)
-    except ValueError as error:
-        raise _Fault(str(error)) from None
-    if class_id != expected_class:
-        raise _Fault(f"expected class {expected_class} for id {object_id}, found {class_id}")
+    if class_id == IGNORE_CLASS:
+        first_id = last_id = IGNORE_ID
+    elif 1 <= class_id <= len(CLASS_NAMES):
+        first_id = class_id * MAX_INSTANCES
+        last_id = first_id + MAX_INSTANCES - 1
+    else:
+        raise _Fault(f"expected class 1 (car), 2 (pedestrian) or 10 (ignored), found {class_id}")
+    if not first_id <= object_id <= last_id:
+        raise _Fault(
+            f"expected an id from {first_id} to {last_id} for class {class_id}, which is class * "
+            f"1000 + instance, found {object_id}"
+        )
     if not 1 <= height * width <= MAX_PIXELS:
         raise _Fault(f"expected an image of 1 to {MAX_PIXELS} pixels, found {height} x {width}")
     return frame, MaskObject(object_id, class_id, fields[5]), (height, width)

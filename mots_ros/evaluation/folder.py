@@ -1,8 +1,9 @@
 """The folder of an evaluation: scores of its sequences, their results and pictures.
 
     scores.json, scores.csv      of every sequence, and of all as one
-    results/<sequence>.txt       as KITTI MOTS text
-    boxes/<class>/<sequence>.txt as MOT Challenge text
+    results/<sequence>.txt       masks as text, frames counted as the ground truth does
+    boxes/<class>/<sequence>.txt of our tracker, as MOT Challenge text
+    run.json                     what the scores depend on
     sequences/<sequence>/        contact_sheet.png, tracks.png, switches/ (pictures of the worst id
                                  switches), trackeval.json (every number that TrackEval has) and
                                  summary.json, which is written last
@@ -10,43 +11,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
-
-from mots_ros.data import kitti_mots, mot_challenge
 from mots_ros.data.drives import Drive
 from mots_ros.data.kitti_mots import Annotation
+from mots_ros.data.track_text import KITTI_MOTS, TextFormat
 from mots_ros.data.tracked_bags import TrackedBag
-from mots_ros.evaluation import contact_sheet
 from mots_ros.evaluation.collect import match_by_stamp
 from mots_ros.evaluation.errors import EvaluationError
-from mots_ros.evaluation.matching import FrameMatches, match
-from mots_ros.evaluation.numbering import NumberedDrive, by_index
-from mots_ros.evaluation.plots import save_tracks_plot
-from mots_ros.evaluation.results import Results
-from mots_ros.evaluation.scores import check_fits, combine, measure
-from mots_ros.evaluation.summary import (
-    Document,
-    Summary,
-    from_plain,
-    plain,
-    read_json,
-    scored,
-    write_json,
-)
-from mots_ros.evaluation.switch_pictures import save_worst_switches
+from mots_ros.evaluation.numbering import by_index
+from mots_ros.evaluation.scores import check_fits, combine
+from mots_ros.evaluation.sequence import read_sequences, write_sequence
+from mots_ros.evaluation.summary import Document, Summary, read_json, scored, write_json
 from mots_ros.evaluation.table import document_table, score_csv
 
 _SCORES = "scores.json"
-_SEQUENCES = "sequences"
-_SUMMARY = "summary.json"
-_TRACKEVAL = "trackeval.json"
-_SWITCHES = "switches"
-
+_SETTINGS = "run.json"
 _MAX_LISTED = 10
 
 
@@ -71,15 +55,43 @@ class Report:
         return "\n".join([*lines, *(f"  {path}" for path in sorted(self.folder.iterdir()))])
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder; raises EvaluationError where something is in it already."""
+def make_folder(folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+    """Make the folder; raises EvaluationError where something is in it already.
+
+    Args:
+        settings: what the scores will depend on, for ``resume_folder``.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         occupied = any(folder.iterdir())
     except OSError as error:
         raise EvaluationError(f"{folder}: cannot make this folder: {error.strerror}") from error
     if occupied:
-        raise EvaluationError(f"{folder}: expected a new or empty folder; it is not overwritten")
+        raise EvaluationError(
+            f"{folder}: expected a new or empty folder; it is not overwritten, and only --resume "
+            "goes on in one"
+        )
+    if settings is not None:
+        write_json(folder / _SETTINGS, settings)
+
+
+def resume_folder(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Go on in a folder that ``make_folder`` made, or make it where it was not begun.
+
+    Raises EvaluationError where it has other settings, and says which.
+    """
+    if not folder.exists():
+        make_folder(folder, settings)
+        return
+    before = _flat(read_json(folder / _SETTINGS))
+    now = _flat(settings)
+    changed = [
+        f"{name} was {json.dumps(before.get(name))} and is {json.dumps(now.get(name))} now"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if changed:
+        raise EvaluationError(f"{folder}: cannot go on with other settings: {'; '.join(changed)}")
 
 
 def load_scores(folder: Path) -> Document:
@@ -111,28 +123,26 @@ def report_recording(
     if truth is not None:
         check_fits("the ground truth", truth, results.size, images.length)
     make_folder(folder)
-    write_sequence(folder, images, results, truth, live=live)
+    write_sequence(folder, drive.name, len(drive), results, truth, images, live=live)
     return write_scores(folder)
 
 
-def write_scores(folder: Path, parameters: Mapping[str, Any] | None = None) -> Report:
+def write_scores(
+    folder: Path, parameters: Mapping[str, Any] | None = None, form: TextFormat = KITTI_MOTS
+) -> Report:
     """Write ``scores.json`` and ``scores.csv`` of all sequences that are in the folder.
 
     Args:
         parameters: of our tracker, where it made the results.
+        form: of the ground truth.
     """
-    summaries: dict[str, Summary] = {}
-    measures = {}
-    for path in sorted((folder / _SEQUENCES).glob(f"*/{_SUMMARY}")):
-        summary = cast(Summary, read_json(path))
-        summaries[summary["sequence"]] = summary
-        if summary["scores"] is not None:
-            measures[summary["sequence"]] = from_plain(read_json(path.with_name(_TRACKEVAL)))
+    sequences = {summary["sequence"]: (summary, of) for summary, of in read_sequences(folder)}
+    measures = {name: of for name, (_, of) in sequences.items() if of}
     document: Document = {
-        "kind": "masks",
+        "kind": "masks" if form.has_masks else "boxes",
         "parameters": None if parameters is None else dict(parameters),
-        "sequences": summaries,
-        "combined": scored(combine(measures)),
+        "sequences": {name: summary for name, (summary, _) in sequences.items()},
+        "combined": scored(combine(measures), form.has_masks),
     }
     if measures:
         (folder / "scores.csv").write_text(score_csv(document), encoding="utf-8")
@@ -140,104 +150,9 @@ def write_scores(folder: Path, parameters: Mapping[str, Any] | None = None) -> R
     return Report(folder, document)
 
 
-def write_sequence(
-    folder: Path,
-    images: NumberedDrive,
-    results: Results,
-    truth: Annotation | None = None,
-    step_ms: Sequence[float] | None = None,
-    live: Mapping[str, Any] | None = None,
-) -> Summary:
-    """Write results, pictures and, where there is ground truth, scores of one sequence.
-
-    Args:
-        images: whose frames the results are of.
-        step_ms: the tracker's time for every image.
-        live: what was measured while a live node ran.
-
-    Raises EvaluationError where truth, results and images do not fit together.
-    """
-    name, length = images.name, images.length
-    if truth is not None:
-        check_fits("the ground truth", truth, results.size, length)
-    unanswered = [frame for frame in images.numbers if frame not in results]
-    # Boxes first: they remain where KITTI MOTS' format has not enough ids for the masks.
-    for label, class_name in enumerate(results.class_names):
-        path = _into(folder, "boxes", class_name, f"{name}.txt")
-        mot_challenge.write_tracks(path, results.boxes(label))
-    reported, track_ids = results.annotation()
-    kitti_mots.write(_into(folder, "results", f"{name}.txt"), reported)
-
-    measures = None
-    matches: list[FrameMatches] = []
-    if truth is not None:
-        measures = measure(truth, reported, length)
-        matches = match(truth, reported, length)
-        plot = _into(folder, _SEQUENCES, name, "tracks.png")
-        save_tracks_plot(plot, f"{name}: tracks", matches, track_ids, unanswered)
-        switches = folder / _SEQUENCES / name / _SWITCHES
-        save_worst_switches(switches, images, truth, reported, matches, track_ids)
-        write_json(_into(folder, _SEQUENCES, name, _TRACKEVAL), plain(measures))
-    sheet = _contact_sheet(images, results, reported, track_ids, truth, matches)
-    path = _into(folder, _SEQUENCES, name, "contact_sheet.png")
-    cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-
-    of_classes = None if measures is None else scored(measures)
-    summary: Summary = {
-        "sequence": name,
-        "frames": length,
-        "frames_without_result": unanswered,
-        "frames_without_image": images.frames_without_image,
-        "scores": None if of_classes is None else of_classes["scores"],
-        "curves": None if of_classes is None else of_classes["curves"],
-        "step_ms": None if step_ms is None else list(step_ms),
-        "live": None if live is None else dict(live),
-    }
-    write_json(_into(folder, _SEQUENCES, name, _SUMMARY), summary)
-    return summary
-
-
-def _into(folder: Path, *parts: str) -> Path:
-    """A file's path, whose folder exists from now on."""
-    path = folder.joinpath(*parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _contact_sheet(
-    images: NumberedDrive,
-    results: Results,
-    reported: Annotation,
-    track_ids: Mapping[int, int],
-    truth: Annotation | None,
-    matches: Sequence[FrameMatches],
-) -> Any:
-    counts = [len(reported.frames.get(frame, ())) for frame in range(images.length)]
-    remarks = contact_sheet.choose_frames(counts, matches, track_ids)
-    title = f"{images.name}: {len(remarks)} of {images.length} frames"
-    if truth is not None:
-        title += ", white outline: missed"
-    tiles = list(_tiles(images, remarks, results, truth, matches))
-    return contact_sheet.compose(title, tiles, results.class_names)
-
-
-def _tiles(
-    images: NumberedDrive,
-    remarks: Mapping[int, str],
-    results: Results,
-    truth: Annotation | None,
-    matches: Sequence[FrameMatches],
-) -> Iterator[contact_sheet.Tile]:
-    for number, frame in images:
-        if number not in remarks:
-            continue
-        caption = f"frame {number}   {remarks[number]}"
-        if number not in results:
-            caption += "   no result"
-        missed = None
-        if truth is not None:
-            missed = contact_sheet.missed_objects(truth, matches[number], number)
-        yield contact_sheet.Tile(caption, frame.image, results.tracked(number), missed)
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the parameters of our tracker among them."""
+    return {**settings, **(settings["parameters"] or {}), "parameters": None}
 
 
 def _about(summary: Summary) -> str:

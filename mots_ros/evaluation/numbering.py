@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mots_ros.core.types import Frame
-from mots_ros.data.drives import Drive
+from mots_ros.data.bags import BagDrive
+from mots_ros.data.drives import Drive, DriveError
+from mots_ros.data.kitti import FolderDrive
+
+_MAX_DIFFERENCE_NS = 1_000_000
+"""Of the stamps of an image and its frame; recorders round."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +45,48 @@ class NumberedDrive:
 def by_index(drive: Drive) -> NumberedDrive:
     """Take the i-th image for frame i."""
     return NumberedDrive(drive, range(len(drive)), len(drive))
+
+
+def by_file_name(drive: FolderDrive) -> NumberedDrive:
+    """Take the number in an image's name for that of its frame.
+
+    Raises DriveError where it is one before the first.
+    """
+    numbers = [number - drive.first_number for number in drive.numbers]
+    if numbers[0] < 0:
+        raise DriveError(
+            f"{drive.files[0]}: expected frame numbers from {drive.first_number} on in a folder of "
+            "this name"
+        )
+    return NumberedDrive(drive, numbers, numbers[-1] + 1)
+
+
+def by_stamp(drive: BagDrive | FolderDrive, stamps_ns: Sequence[int]) -> NumberedDrive:
+    """Take images for those frames that were taken at the same time, to a millisecond.
+
+    Args:
+        stamps_ns: ascending stamps of all frames of the sequence.
+
+    Raises DriveError where an image has the stamp of no frame, or of that of another image.
+    """
+    numbers: list[int] = []
+    for index, stamp_ns in enumerate(drive.stamps_ns):
+        after = bisect.bisect(stamps_ns, stamp_ns)
+        nearest = min(
+            range(max(after - 1, 0), min(after + 1, len(stamps_ns))),
+            key=lambda number: abs(stamps_ns[number] - stamp_ns),
+        )
+        difference = stamp_ns - stamps_ns[nearest]
+        if abs(difference) > _MAX_DIFFERENCE_NS:
+            raise DriveError(
+                f"{drive.name}: expected the stamp of a frame of the ground truth to a "
+                f"millisecond, but image {index} was taken at {stamp_ns} ns, {difference} ns after "
+                f"frame {nearest}"
+            )
+        if numbers and nearest <= numbers[-1]:
+            raise DriveError(
+                f"{drive.name}: expected a later frame for every image, but images {index - 1} and "
+                f"{index} have the stamps of frames {numbers[-1]} and {nearest}"
+            )
+        numbers.append(nearest)
+    return NumberedDrive(drive, numbers, len(stamps_ns))

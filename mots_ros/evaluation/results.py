@@ -9,8 +9,14 @@ import numpy as np
 
 from mots_ros.core.masks import pixel_values
 from mots_ros.core.types import Detections, FloatArray, LabelImage, TrackedFrame
-from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject, ObjectIds
-from mots_ros.data.rle import decode, encode
+from mots_ros.data.kitti_mots import (
+    CLASS_NAMES,
+    IGNORE_CLASS,
+    Annotation,
+    MaskObject,
+    ObjectIds,
+)
+from mots_ros.data.rle import box_of, decode, encode
 from mots_ros.evaluation.errors import EvaluationError
 
 
@@ -123,6 +129,40 @@ class Results:
             if objects:
                 frames[frame] = tuple(objects)
         return Annotation(self.size, frames), track_ids
+
+
+class TextResults:
+    """Masks that another program wrote, as Results gives back its own."""
+
+    class_names = CLASS_NAMES
+
+    def __init__(self, annotation: Annotation) -> None:
+        self.size = annotation.size
+        self._annotation = annotation
+
+    def __contains__(self, frame: int) -> bool:
+        """Whether the frame has an object; the text says nothing of others."""
+        return frame in self._annotation.frames
+
+    def tracked(self, frame: int) -> TrackedFrame:
+        """The frame's objects, each a track with the object's id."""
+        placed = [
+            (item, box)
+            for item in self._annotation.frames.get(frame, ())
+            if item.class_id != IGNORE_CLASS and (box := box_of(item.rle, self.size)) is not None
+        ]
+        detections = Detections(
+            np.array([box for _, box in placed], np.float32).reshape(-1, 4),
+            np.ones(len(placed), np.float32),
+            np.array([item.class_id - 1 for item, _ in placed], np.int64),
+        )
+        ids = np.array([item.object_id for item, _ in placed], np.int64)
+        return TrackedFrame(0, "", ids, detections, self._annotation.instances(frame))
+
+    def annotation(self) -> tuple[Annotation, dict[int, int]]:
+        """The masks as they are, and every object id as that of its track."""
+        objects = [item for found in self._annotation.frames.values() for item in found]
+        return self._annotation, {item.object_id: item.object_id for item in objects}
 
 
 def _nothing() -> Detections:

@@ -1,7 +1,7 @@
 """Scores of sequences, computed and combined by TrackEval as it is published.
 
-TrackEval reads files, so annotation and results go through a temporary folder in the layout that
-its KITTI MOTS reader expects. Its "CLEAR" numbers on masks are those of Voigtlaender et al., MOTS:
+TrackEval reads files, so ground truth and results go through a temporary folder in the layout that
+its readers expect. Its "CLEAR" numbers on masks are those of Voigtlaender et al., MOTS:
 Multi-Object Tracking and Segmentation, equations 1 to 3.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, write
+from mots_ros.data.kitti_mots import Annotation
+from mots_ros.data.track_text import KITTI_MOTS, TextFormat, Tracks
+from mots_ros.evaluation.benchmarks import SEQUENCE, TRACKER, lay_out
 from mots_ros.evaluation.errors import EvaluationError
 
-_SEQUENCE = "sequence"
-_TRACKER = "tracker"
 _CURVES = ("HOTA", "DetA", "AssA", "LocA")
 
 Measures = Mapping[str, Mapping[str, Any]]
@@ -39,9 +39,10 @@ class ClassScores:
     """The scores of one class.
 
     Scores are in percent and at most 100; only motsa and smotsa can fall below 0. They are NaN
-    where the ground truth has no object of the class. The counts are those of matches at a mask
-    IoU of at least 0.5; false alarms inside ignore regions count nowhere. Tracked mostly, partly
-    and hardly at all are objects of which more than 80 %, 20 to 80 % and less are matched.
+    where the ground truth has no object of the class. The counts are those of matches at an IoU of
+    at least 0.5; false alarms inside ignore regions count nowhere. Tracked mostly, partly and
+    hardly at all are objects of which more than 80 %, 20 to 80 % and less are matched. On boxes,
+    smotsa, motsa and motsp are what is called sMOTA, MOTA and MOTP.
     """
 
     hota: float = _score("HOTA")
@@ -66,9 +67,10 @@ class ClassScores:
     result_tracks: int = _score("IDs")
 
 
-def titles() -> dict[str, str]:
-    """The customary name of every field of ClassScores, in order."""
-    return {entry.name: entry.metadata["title"] for entry in fields(ClassScores)}
+def titles(has_masks: bool = True) -> dict[str, str]:
+    """The customary name of every field of ClassScores, in order, on masks or on boxes."""
+    named = {entry.name: entry.metadata["title"] for entry in fields(ClassScores)}
+    return named if has_masks else {**named, "smotsa": "sMOTA", "motsa": "MOTA", "motsp": "MOTP"}
 
 
 def score(truth: Annotation, results: Annotation, length: int) -> dict[str, ClassScores]:
@@ -76,16 +78,23 @@ def score(truth: Annotation, results: Annotation, length: int) -> dict[str, Clas
     return {name: class_scores(of) for name, of in measure(truth, results, length).items()}
 
 
-def measure(truth: Annotation, results: Annotation, length: int) -> dict[str, Measures]:
+def measure(
+    truth: Tracks, results: Tracks, length: int, form: TextFormat = KITTI_MOTS, name: str = ""
+) -> dict[str, Measures]:
     """All that TrackEval says of the ``length`` frames of a sequence, by class name.
+
+    Args:
+        form: of both, which says by which benchmark's rules they are compared.
+        name: of the sequence, which tells MOT20 from MOT17.
 
     Raises EvaluationError where the two do not describe the same images, or TrackEval refuses.
     """
-    check_fits("the ground truth", truth, results.size, length)
-    check_fits("the results", results, results.size, length)
+    if isinstance(truth, Annotation) and isinstance(results, Annotation):
+        check_fits("the ground truth", truth, results.size, length)
+        check_fits("the results", results, results.size, length)
     with TemporaryDirectory(prefix="mots_ros_") as folder:
-        _write_layout(Path(folder), truth, results)
-        return dict(_run_trackeval(Path(folder), length))
+        dataset, settings = lay_out(Path(folder), form, name, truth, results, length)
+        return dict(_run_trackeval(dataset, settings))
 
 
 def combine(sequences: Mapping[str, Mapping[str, Measures]]) -> dict[str, Measures]:
@@ -135,12 +144,14 @@ def class_scores(measures: Measures) -> ClassScores:
     )
 
 
-def score_values(scores: Mapping[str, ClassScores]) -> dict[str, Values]:
-    """Plain numbers by class and customary name."""
+def score_values(
+    scores: Mapping[str, ClassScores], has_masks: bool = True
+) -> dict[str, Values]:
+    """Plain numbers by class and customary name, as ``titles`` has it."""
     return {
         name: {
             title: None if math.isnan(getattr(entry, attribute)) else getattr(entry, attribute)
-            for attribute, title in titles().items()
+            for attribute, title in titles(has_masks).items()
         }
         for name, entry in scores.items()
     }
@@ -168,15 +179,7 @@ def check_fits(name: str, annotation: Annotation, size: tuple[int, int], length:
         )
 
 
-def _write_layout(folder: Path, truth: Annotation, results: Annotation) -> None:
-    truth_file = folder / "truth" / "label_02" / f"{_SEQUENCE}.txt"
-    results_file = folder / "results" / _TRACKER / "data" / f"{_SEQUENCE}.txt"
-    for path, annotation in ((truth_file, truth), (results_file, results)):
-        path.parent.mkdir(parents=True)
-        write(path, annotation)
-
-
-def _run_trackeval(folder: Path, length: int) -> Mapping[str, Measures]:
+def _run_trackeval(dataset: str, settings: Mapping[str, Any]) -> Mapping[str, Measures]:
     """What TrackEval says, by class name."""
     with _silence():
         trackeval = _trackeval()
@@ -194,20 +197,11 @@ def _run_trackeval(folder: Path, length: int) -> Mapping[str, Measures]:
             }
         )
         try:
-            dataset = trackeval.datasets.KittiMOTS(
-                {
-                    "PRINT_CONFIG": False,
-                    "GT_FOLDER": str(folder / "truth"),
-                    "TRACKERS_FOLDER": str(folder / "results"),
-                    "TRACKERS_TO_EVAL": [_TRACKER],
-                    "CLASSES_TO_EVAL": list(CLASS_NAMES),
-                    "SEQ_INFO": {_SEQUENCE: length},
-                }
-            )
-            answers, _ = evaluator.evaluate([dataset], _metrics())
+            reader = getattr(trackeval.datasets, dataset)(dict(settings))
+            answers, _ = evaluator.evaluate([reader], _metrics())
         except (trackeval.utils.TrackEvalException, AssertionError) as error:
             raise EvaluationError(f"TrackEval refuses: {error or type(error).__name__}") from error
-    measured: Mapping[str, Measures] = answers["KittiMOTS"][_TRACKER][_SEQUENCE]
+    measured: Mapping[str, Measures] = answers[dataset][TRACKER][SEQUENCE]
     return measured
 
 

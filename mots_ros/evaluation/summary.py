@@ -29,7 +29,8 @@ class Summary(TypedDict):
 
     frames: its length.
     frames_without_image: those that no image of the drive shows.
-    frames_without_result: those with an image but no result, as a live node leaves them.
+    frames_without_result: those with an image but no result, as a live node leaves them; of text
+        that another program wrote, those without a line.
     scores, curves: as in Scored, None without ground truth.
     step_ms: time that the tracker took for every image, None where nobody measured it.
     live: of results from a live node, what was measured while it ran; else None.
@@ -60,10 +61,11 @@ class Document(TypedDict):
     combined: Scored
 
 
-def scored(measures: Mapping[str, Measures]) -> Scored:
-    """The scores and curves of every class within what TrackEval says."""
+def scored(measures: Mapping[str, Measures], has_masks: bool = True) -> Scored:
+    """The scores and curves of every class within what TrackEval says, of masks or of boxes."""
+    scores = {name: class_scores(of) for name, of in measures.items()}
     return {
-        "scores": score_values({name: class_scores(of) for name, of in measures.items()}),
+        "scores": score_values(scores, has_masks),
         "curves": {name: curves(of) for name, of in measures.items() if of["Count"]["GT_Dets"]},
     }
 

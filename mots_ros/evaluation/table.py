@@ -13,18 +13,17 @@ from mots_ros.evaluation.summary import Document
 COMBINED = "combined"
 """What tables call all sequences as one."""
 
-# What a terminal of 80 columns holds; the files have all.
+# What a terminal of 80 columns holds, those of masks and of boxes; the files have all.
 _OF_ONE = (
-    *("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "MOTSP", "IDF1", "IDSW"),
+    *("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "MOTSP", "MOTA", "MOTP", "IDF1", "IDSW"),
     *("TP", "FP", "FN"),
 )
-_OF_MANY = ("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "IDF1", "IDSW")
+_OF_MANY = ("HOTA", "DetA", "AssA", "sMOTSA", "MOTSA", "MOTA", "MOTP", "IDF1", "IDSW")
 
 
 def score_table(scores: Mapping[str, Values]) -> str:
     """A line per class, percentages with one decimal, a dash where nothing can be measured."""
-    rows = [[name, *_cells(values, _OF_ONE)] for name, values in scores.items()]
-    return table([["class", *_OF_ONE], *rows], names=1)
+    return _score_table(["class"], [((name,), values) for name, values in scores.items()], _OF_ONE)
 
 
 def document_table(document: Document) -> str:
@@ -33,11 +32,11 @@ def document_table(document: Document) -> str:
     if len(sequences) == 1:
         return score_table(sequences[0][1])
     rows = [
-        [sequence, name, *_cells(values, _OF_MANY)]
+        ((sequence, name), values)
         for sequence, scores in [*sequences, (COMBINED, document["combined"]["scores"])]
         for name, values in scores.items()
     ]
-    return table([["sequence", "class", *_OF_MANY], *rows], names=2)
+    return _score_table(["sequence", "class"], rows, _OF_MANY)
 
 
 def table(rows: Sequence[Sequence[str]], names: int) -> str:
@@ -82,5 +81,10 @@ def _scored_sequences(document: Document) -> Iterable[tuple[str, Mapping[str, Va
             yield name, summary["scores"]
 
 
-def _cells(values: Values, titles: Sequence[str]) -> list[str]:
-    return [cell(values[title]) for title in titles]
+def _score_table(
+    names: Sequence[str], rows: Sequence[tuple[Sequence[str], Values]], titles: Sequence[str]
+) -> str:
+    """A line per row, with those of the ``titles`` that it has."""
+    shown = [title for title in titles if title in rows[0][1]]
+    cells = [[*named, *(cell(values[title]) for title in shown)] for named, values in rows]
+    return table([[*names, *shown], *cells], names=len(names))

@@ -1,0 +1,184 @@
+"""One sequence of an evaluation: what it is made from, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mots_ros.config import Config
+from mots_ros.core.types import FloatArray, Frame
+from mots_ros.data.bags import BagDrive, is_bag
+from mots_ros.data.box_tracks import BoxTracks
+from mots_ros.data.kitti import FolderDrive, open_folder
+from mots_ros.data.kitti_mots import Annotation
+from mots_ros.data.mot_challenge import read_boxes
+from mots_ros.data.stamps import read_stamps
+from mots_ros.data.track_text import TextFormat, Tracks, stated_extent
+from mots_ros.data.tracked_bags import TrackedBag
+from mots_ros.evaluation.collect import Timed, match_by_stamp, track
+from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.evaluation.numbering import NumberedDrive, by_file_name, by_index, by_stamp
+from mots_ros.evaluation.results import Results, TextResults
+from mots_ros.evaluation.sequence import write_sequence
+
+NO_BOXES = np.zeros((0, 4), np.float32)
+
+Tick = Callable[[], object]
+"""To be called after every step of the work."""
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """What one sequence is evaluated from.
+
+    form: of ground truth and results as text.
+    truth: its file, None where nothing is to be scored.
+    drive: bag or folder with its images, None where only results as text are compared.
+    results: a recording of the live node, or text; None where images are to be tracked.
+    gt_stamps: file with the stamps of all frames of the ground truth, where images have only some.
+    public: file with public detections.
+    """
+
+    name: str
+    form: TextFormat
+    truth: Path | None
+    drive: Path | None
+    topic: str | None
+    results: Path | None
+    gt_stamps: Path | None
+    public: Path | None
+
+    @property
+    def steps(self) -> int:
+        """How often ``evaluate`` ticks: for every image that it tracks, or once."""
+        return len(open_drive(self.drive, self.topic)) if self.drive and not self.results else 1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was read for a job.
+
+    length: of the sequence in frames.
+    results: what a live node published, or masks or boxes that another program wrote; None where
+        images are to be tracked.
+    """
+
+    images: NumberedDrive | None
+    truth: Tracks | None
+    results: TrackedBag | Tracks | None
+    public: Mapping[int, FloatArray] | None
+    length: int
+
+
+def open_drive(path: Path, topic: str | None = None) -> BagDrive | FolderDrive:
+    """The drive in a bag or in a folder of images; raises DriveError."""
+    if path.is_dir() and not is_bag(path):
+        return open_folder(path)
+    return BagDrive(path, topic)
+
+
+def read_inputs(job: EvaluationJob) -> Inputs:
+    """Everything but the images, checked for fitting together.
+
+    Raises AnnotationError, DriveError or EvaluationError where it does not.
+    """
+    length, size = None, None
+    if job.truth is not None:
+        length, size = stated_extent(job.truth, job.name)
+    images = None if job.drive is None else _numbered(job, job.drive)
+    if images is not None:
+        size = next(iter(images))[1].size
+        if length is None and not _may_lack_images(images):
+            length = images.length
+    truth = None
+    if job.truth is not None:
+        truth = job.form.read(job.truth, is_truth=True, size=size, length=length)
+        size = truth.size if isinstance(truth, Annotation) else size
+    results: TrackedBag | Tracks | None = None
+    if job.results is not None and is_bag(job.results):
+        results = TrackedBag(job.results)
+    elif job.results is not None:
+        results = job.form.read(job.results, is_truth=False, size=size, length=length)
+    if length is None:
+        texts = [item for item in (truth, results) if isinstance(item, (Annotation, BoxTracks))]
+        length = max([0, *(max(item.frames, default=-1) + 1 for item in texts)])
+        length = length if images is None else max(length, images.length)
+    if images is not None:
+        if images.length > length:
+            raise EvaluationError(
+                f"{job.truth}: expected ground truth of a sequence with all {images.length} frames "
+                f"of {job.drive}, found one with {length}"
+            )
+        images = replace(images, length=length)
+    public = None if job.public is None else read_boxes(job.public)
+    return Inputs(images, truth, results, public, length)
+
+
+def evaluate(job: EvaluationJob, tick: Tick, folder: Path, config: Config | None) -> None:
+    """Do the job and write what comes of it into the folder.
+
+    Args:
+        tick: called as often as the job has steps.
+        config: of our tracker, where images are to be tracked.
+
+    Raises:
+        AnnotationError, DriveError, EvaluationError: something cannot be used.
+    """
+    inputs = read_inputs(job)
+    step_ms = None
+    results: Results | TextResults | BoxTracks
+    if isinstance(inputs.results, BoxTracks):
+        results = inputs.results
+    elif isinstance(inputs.results, Annotation):
+        results = TextResults(inputs.results)
+    elif inputs.images is None:
+        raise EvaluationError(f"{job.name}: expected text to compare, or images to track")
+    elif inputs.results is not None:
+        results = match_by_stamp(inputs.images, inputs.results, inputs.results.class_names)
+    else:
+        results, step_ms = _track(inputs.images, inputs.public, config or Config(), tick)
+    write_sequence(
+        folder,
+        job.name,
+        inputs.length,
+        results,
+        inputs.truth,
+        inputs.images,
+        job.form,
+        step_ms,
+    )
+    if step_ms is None:
+        tick()
+
+
+def _numbered(job: EvaluationJob, path: Path) -> NumberedDrive:
+    drive = open_drive(path, job.topic)
+    if job.gt_stamps is not None:
+        return by_stamp(drive, read_stamps(job.gt_stamps))
+    return by_file_name(drive) if isinstance(drive, FolderDrive) else by_index(drive)
+
+
+def _may_lack_images(images: NumberedDrive) -> bool:
+    """Whether there may be frames after the last image; a folder may hold some of a recording."""
+    return isinstance(images.drive, FolderDrive)
+
+
+def _track(
+    images: NumberedDrive, public: Mapping[int, FloatArray] | None, config: Config, tick: Tick
+) -> tuple[Results, list[float]]:
+    # Imported late: torch takes seconds to load, and results as text need none.
+    from mots_ros.build import build_pipeline
+
+    def frames() -> Iterator[tuple[int, Frame]]:
+        for number, frame in images:
+            if public is not None:
+                frame = replace(frame, public=public.get(number, NO_BOXES))
+            yield number, frame
+            tick()
+
+    pipeline = build_pipeline(config)
+    step = Timed(pipeline.step)
+    return track(frames(), step, pipeline.detector.class_names), step.step_ms

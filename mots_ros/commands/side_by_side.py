@@ -1,0 +1,71 @@
+"""Work on several things at once, each in a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+ItemT = TypeVar("ItemT")
+
+_LOOK_S = 0.2
+
+_ticks: Any = None
+"""In a process of the pool: the counter that all share."""
+
+
+def run_all(
+    work: Callable[[ItemT, Callable[[], object]], None],
+    items: Sequence[ItemT],
+    processes: int,
+    ticks: int,
+    title: str,
+) -> None:
+    """Call ``work`` with every item, in this process where one is enough.
+
+    What it raises ends all, and so does an interrupt. A terminal shows how far all of it is.
+
+    Args:
+        work: called with a function that it calls ``ticks`` times, all items together.
+    """
+    with tqdm(desc=title, total=ticks, disable=None) as bar:
+        if processes == 1:
+            for item in items:
+                work(item, bar.update)
+            return
+        # Forked processes would inherit torch's threads in the middle of something.
+        context = multiprocessing.get_context("spawn")
+        counter = context.Value("q", 0)
+        with ProcessPoolExecutor(processes, context, _begin, (counter,)) as pool:
+            try:
+                pending = {pool.submit(_do, work, item) for item in items}
+                while pending:
+                    done, pending = wait(pending, _LOOK_S, FIRST_EXCEPTION)
+                    bar.update(counter.value - bar.n)
+                    for finished in done:
+                        finished.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
+
+
+def _begin(counter: Any) -> None:
+    global _ticks
+    _ticks = counter
+    # An interrupt from the terminal reaches all processes; the first one deals with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _do(work: Callable[[ItemT, Callable[[], object]], None], item: ItemT) -> None:
+    work(item, _tick)
+
+
+def _tick() -> None:
+    with _ticks.get_lock():
+        _ticks.value += 1
