@@ -35,6 +35,7 @@ setup(
             "tracker_node = mots_ros.ros.tracker_node:main",
             "play = mots_ros.ros.play:main",
             "record = mots_ros.ros.record:main",
+            "live = mots_ros.ros.live:main",
             "demo = mots_ros.ros.demo:main",
             "evaluate = mots_ros.commands.evaluate:main",
             "kitti_to_bag = mots_ros.commands.kitti_to_bag:main",

@@ -121,7 +121,7 @@ def _play_and_record(executor: Executor, drive: Path, recording: Path, tracker: 
     player = Player(drive)
     with BagWriter(recording) as bag:
         replay = Replay(executor, player, bag, tracker.check)
-        if not replay.wait_for_tracker(_START_S):
+        if not replay.wait_until_recording(_START_S):
             raise DemoError(f"the tracker node did not start within {_START_S:.0f} s")
         seconds = replay.play(player.play_in_lockstep())
         if not replay.wait_for_last_answer(_FINISH_S):

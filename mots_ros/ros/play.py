@@ -41,6 +41,7 @@ class Player(Node):
     Messages go out as they were recorded, byte for byte, from when ``listener`` listens to the
     images. The node must be in an executor, which is spun while it waits.
 
+    image_topic, image_type: where they go.
     sent: when each image went out (time.monotonic), by its stamp in ns.
     """
 
@@ -62,12 +63,14 @@ class Player(Node):
         self._topic = drive.topic
         self._listener = listener
         with BagReader(bag) as reader:
-            compressed = reader.topics[drive.topic].type.endswith("/CompressedImage")
+            self.image_type = reader.topics[drive.topic].type
+        compressed = self.image_type.endswith("/CompressedImage")
         raw_topic = drive.topic.rpartition("/")[0] if compressed else drive.topic
         self._info_topic = _camera_info_beside(raw_topic)
         image_type = CompressedImage if compressed else Image
         self._images = self.create_publisher(image_type, "image", QUEUE)
-        info_topic = _camera_info_beside(self._images.topic_name)
+        self.image_topic = self._images.topic_name
+        info_topic = _camera_info_beside(self.image_topic)
         self._infos = self.create_publisher(CameraInfo, info_topic, QUEUE)
 
     def play(self, rate: float = 1.0, clock_too: bool = False) -> Iterator[int]:
@@ -216,7 +219,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--topic", help="recorded images, where the bag has several such topics")
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument(
-        "--rate", type=_positive, default=1.0, help="speed relative to the recording (default 1)"
+        "--rate",
+        type=positive_number,
+        default=1.0,
+        help="speed relative to the recording (default 1)",
     )
     pace.add_argument(
         "--lockstep",
@@ -240,7 +246,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> float:
+def positive_number(text: str) -> float:
+    """For argparse: a number above 0, such as a rate."""
     value = float(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")

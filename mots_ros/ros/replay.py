@@ -38,15 +38,15 @@ class Replay:
         executor.add_node(player)
         executor.add_node(self._recorder)
 
-    def wait_for_tracker(self, patience_s: float) -> bool:
-        """Wait until nothing that it publishes will be missed; returns whether it was in time."""
+    def wait_until_recording(self, patience_s: float) -> bool:
+        """Wait until nothing that the tracker publishes will be missed; returns whether it was."""
         return spin_until(self._executor, lambda: self._recorder.ready, patience_s)
 
     def play(self, images: Iterator[int]) -> float:
         """Let the player play ``images``, at its pace; returns how many seconds that took."""
         start = time.monotonic()
-        for self._last in progress(images, self._player.length, "images"):
-            pass
+        for stamp in progress(images, self._player.length, "images"):
+            self._last = stamp
         return time.monotonic() - start
 
     def wait_for_last_answer(self, patience_s: float) -> bool:

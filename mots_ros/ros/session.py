@@ -43,7 +43,10 @@ def until_interrupted() -> Iterator[None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except (KeyboardInterrupt, ExternalShutdownException, RuntimeError) as error:
+        # At a signal, rclpy shuts down beneath whatever is being done with it.
+        if isinstance(error, RuntimeError) and rclpy.ok():
+            raise
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
