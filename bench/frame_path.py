@@ -1,61 +1,255 @@
-"""How long each stage of the frame path takes, on a generated drive: medians and their shares.
+"""How long each stage of the frame path takes: from an image message to the tracker's messages.
 
-.venv/bin/python bench/frame_path.py [--config config/tracker.yaml] [--frames 100]
+A generated image is tracked again and again with exactly as many tracks as are asked for: every one
+of its strongest peaks counts as a detection, whatever its score. The full model has random weights,
+which take as long as learnt ones. Stages are timed apart from the whole tick: on a GPU each stage
+waits for the one before it.
+
+.venv/bin/python bench/frame_path.py --models light dla34 --tracks 1 10 50 100 --out new.json
+.venv/bin/python bench/frame_path.py --compare old.json new.json
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
+import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+from terminal import command, config_of, run
 
-from mots_ros.build import build_detector, build_tracker
-from mots_ros.config import Config, load_config
-from mots_ros.core.masks import compose_label_image
+import mots_ros.pipeline
+import mots_ros.trackers.searchtrack
+from mots_ros.build import build_pipeline
+from mots_ros.config import Config
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.types import TrackedFrame
 from mots_ros.data.street import StreetDrive
+from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.detection.runner import NetworkRunner
+from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.evaluation.table import table
+from mots_ros.nets import checkpoint
+from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
+from mots_ros.pipeline import Pipeline
+from mots_ros.progress import progress
+from mots_ros.ros.convert import to_frame, to_messages, to_rgb_message
 
-WARM_UP = 10
+STAGES = ("receive", "preprocess", "network", "decode", "search", "associate", "masks", "publish")
+WHOLE, OUTSIDE = "whole tick", "outside the network"
+FULL = {"detector.input_width": 1280, "detector.input_height": 384, "detector.fit": "longer_side"}
+"""How the released program sees KITTI's images."""
+WARM_UP = 5
+PERIOD_NS = 10**8
+
+Times = dict[str, list[float]]
+"""Milliseconds by stage."""
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, help="parameter file")
-    parser.add_argument("--frames", type=int, default=100)
-    options = parser.parse_args()
-    config = load_config(options.config) if options.config else Config()
-    detector, tracker = build_detector(config.detector), build_tracker(config.tracker)
-    frames = [item.frame for item in StreetDrive(seed=1, length=options.frames + WARM_UP)]
-    milliseconds: dict[str, list[float]] = defaultdict(list)
-    objects = []
-    for frame in frames:
-        start = time.perf_counter()
-        observation = detector(frame)
-        detected = time.perf_counter()
-        tracked = tracker.step(observation)
-        linked = time.perf_counter()
-        compose_label_image(tracked.detections, tracked.ids, observation.letterbox, frame.size)
-        painted = time.perf_counter()
-        objects.append(len(tracked.ids))
-        milliseconds["detector"].append(1e3 * (detected - start))
-        milliseconds["tracker"].append(1e3 * (linked - detected))
-        milliseconds["masks"].append(1e3 * (painted - linked))
-        milliseconds["whole"].append(1e3 * (painted - start))
-    steady = {stage: np.array(times[WARM_UP:]) for stage, times in milliseconds.items()}
-    whole = np.median(steady["whole"])
-    print(
-        f"{options.frames} images of {frames[0].size[1]}x{frames[0].size[0]}, "
-        f"{np.mean(objects[WARM_UP:]):.1f} objects each, on {detector.device} with "
-        f"{torch.get_num_threads()} threads"
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    parser = command(__doc__ or "")
+    parser.add_argument("--models", nargs="+", choices=("light", "dla34"), default=["light"])
+    parser.add_argument("--tracks", nargs="+", type=_whole, default=[20], metavar="N")
+    parser.add_argument(
+        "--images", nargs="+", type=_size, default=[(375, 1242)], metavar="WIDTHxHEIGHT"
     )
-    for stage, times in steady.items():
-        median, late = np.percentile(times, (50, 99))
-        print(f"{stage:10} {median:7.1f} ms   {median / whole:4.0%}   p99 {late:7.1f} ms")
-    print(f"{1e3 / whole:.1f} images a second")
+    parser.add_argument("--frames", type=_whole, default=50, help="timed; default: 50")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="new file with the stages")
+    parser.add_argument(
+        "--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two runs' --out"
+    )
+    run(parser, lambda options: (compare if options.compare else measure)(options), arguments)
+
+
+def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """What the options ask for, as text and as plain values."""
+    if options.plot is not None and options.plot.exists():
+        raise EvaluationError(f"{options.plot} exists; it is not overwritten")
+    runs = []
+    with TemporaryDirectory() as folder:
+        for model in options.models:
+            config = config_of(options, unused=("node.", "tracker.name"))
+            if model == "dla34":
+                path = Path(folder) / "dla34.safetensors"
+                torch.manual_seed(0)
+                checkpoint.save(SearchTrackNet(DLA34), path)
+                config = config.with_values({**FULL, "detector.weights": str(path)})
+            for size in options.images:
+                for tracks in options.tracks:
+                    name = f"{model}, {size[1]}x{size[0]}, {tracks} tracks"
+                    whole, stages, device = timed(config, size, tracks, options.frames, name)
+                    runs.append({"name": name, "device": device, "ms": {WHOLE: whole, **stages}})
+    if options.plot is not None:
+        save_plot(options.plot, runs)
+    device = f"{runs[0]['device']}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE]]
+    for item in runs:
+        rows.append([item["name"], *(_cell(item["ms"][key]) for key in rows[0][1:])])
+    return f"{device}\n{_listed(rows)}", {"device": device, "runs": runs}
+
+
+def timed(
+    config: Config, size: tuple[int, int], tracks: int, frames: int, name: str
+) -> tuple[list[float], Times, str]:
+    """Milliseconds of whole ticks, then of their stages, and the device's name."""
+    values = {
+        "detector.score_threshold": 0.0,
+        "detector.max_detections": tracks,
+        "tracker.birth_threshold": 0.0,
+        "tracker.max_misses": 0,
+    }
+    item = StreetDrive(seed=1, length=1, size=size).frame(0)
+    empty = TrackedFrame(0, "camera", None, None, None)  # type: ignore[arg-type]
+    message = to_rgb_message(empty, item.frame.image)
+    pipeline = build_pipeline(config.with_values(values))
+    whole = [_tick(pipeline, message, number, tracks) for number in range(WARM_UP + frames)]
+    stages: Times = defaultdict(list)
+    with _stopwatches(stages, pipeline):
+        for number in progress(range(frames), frames, name):
+            _tick(pipeline, message, WARM_UP + frames + number, tracks)
+            _tell_apart(stages)
+    return whole[WARM_UP:], stages, pipeline.detector.device
+
+
+def _tick(pipeline: Pipeline, message: Image, number: int, tracks: int) -> float:
+    """Everything the node does with a message, without the transport; its milliseconds."""
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(number * PERIOD_NS, 10**9)
+    start = time.perf_counter()
+    tracked = pipeline.step(_receive(message))
+    _publish(tracked, pipeline.detector.class_names)
+    seconds = time.perf_counter() - start
+    if len(tracked.ids) != tracks:
+        raise EvaluationError(f"expected {tracks} tracks, found {len(tracked.ids)}")
+    return 1000 * seconds
+
+
+def _receive(message: Image) -> Any:
+    return to_frame(message, "image")
+
+
+def _publish(tracked: TrackedFrame, class_names: Sequence[str]) -> None:
+    for message in to_messages(tracked, class_names):
+        serialize_message(message)
+
+
+@contextmanager
+def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
+    """What the functions of the frame path take goes into ``stages``, with all that they call."""
+    cuda = pipeline.detector.device != "cpu"
+
+    def watched(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*arguments, **named)
+            if cuda:
+                torch.cuda.synchronize()
+            stages[stage].append(1000 * (time.perf_counter() - start))
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        for owner, name, stage in (
+            (sys.modules[__name__], "_receive", "receive"),
+            (Letterbox, "warp", "preprocess"),
+            (NetworkRunner, "_look", "network"),
+            (CenterNetDetector, "__call__", "detector"),
+            (mots_ros.trackers.searchtrack, "search", "search"),
+            (type(pipeline.tracker), "step", "tracker"),
+            (mots_ros.pipeline, "compose_label_image", "masks"),
+            (sys.modules[__name__], "_publish", "publish"),
+        ):
+            stack.enter_context(patch.object(owner, name, watched(stage, getattr(owner, name))))
+        yield
+
+
+def _tell_apart(stages: Times) -> None:
+    """From what the last tick's functions took in all to what they took themselves."""
+    last = {stage: values[-1] for stage, values in stages.items()}
+    stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
+    stages["associate"].append(last["tracker"] - last["search"])
+    stages[OUTSIDE].append(sum(stages[stage][-1] for stage in STAGES if stage != "network"))
+
+
+def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The medians of one run as parts of another's."""
+    old, new = ({item["name"]: item["ms"] for item in _read(path)} for path in options.compare)
+    shared = [name for name in new if name in old]
+    if not shared:
+        raise EvaluationError(f"{options.compare[1]}: expected some of {', '.join(old)}")
+    ratios = {
+        name: {key: median(new[name][key]) / median(old[name][key]) for key in old[name]}
+        for name in shared
+    }
+    rows = [["new / old", *STAGES, OUTSIDE, WHOLE]]
+    for name, values in ratios.items():
+        rows.append([name, *(f"{values[key]:.2f}" for key in rows[0][1:])])
+    return _listed(rows), ratios
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    except (ValueError, KeyError, TypeError):
+        raise EvaluationError(f"{path}: expected what this command writes to --out") from None
+    return runs
+
+
+def save_plot(path: Path, runs: Sequence[Mapping[str, Any]]) -> None:
+    """A bar for every run, its stages one after the other."""
+    figure = Figure(figsize=(10, 1.5 + 0.4 * len(runs)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(runs))
+    for number, stage in enumerate(STAGES):
+        widths = [median(item["ms"][stage]) for item in runs]
+        axes.barh(
+            range(len(runs)), widths, left=left, label=stage, color=f"C{number}", edgecolor="white"
+        )
+        left += widths
+    axes.set_yticks(range(len(runs)), [item["name"] for item in runs])
+    axes.invert_yaxis()
+    axes.set_xlabel("milliseconds, medians")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=len(STAGES), frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110, format="png")
+
+
+def _listed(rows: list[list[str]]) -> str:
+    """A column for every run: there are more stages than a terminal has room for."""
+    return table(list(zip(*rows, strict=True)), names=1)
+
+
+def _cell(milliseconds: Sequence[float]) -> str:
+    middle, late = np.percentile(milliseconds, (50, 99))
+    return f"{middle:.1f} ({late:.1f})"
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{2,4})x([0-9]{2,4})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT in pixels, found '{text}'")
+    return int(found[2]), int(found[1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+"""The benchmark of the frame path: what it measures, and how it compares."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+
+import frame_path
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bench") / "run.json"
+    options = ["--set", "detector.input_width=128", "--images", "414x125", "--frames", "2"]
+    frame_path.main([*options, "--tracks", "1", "3", "--out", str(out)])
+    return out
+
+
+def test_every_stage_is_timed_in_every_frame(measured: Path) -> None:
+    runs = json.loads(measured.read_text())["runs"]
+    assert [run["name"] for run in runs] == ["light, 414x125, 1 tracks", "light, 414x125, 3 tracks"]
+    for run in runs:
+        for stage in (*frame_path.STAGES, "outside the network", "whole tick"):
+            assert len(run["ms"][stage]) == 2 and min(run["ms"][stage]) > 0, stage
+        inside = run["ms"]["detector"][0] - run["ms"]["decode"][0]
+        assert inside == pytest.approx(run["ms"]["preprocess"][0] + run["ms"]["network"][0])
+
+
+def test_runs_compare_as_ratios(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slower = json.loads(measured.read_text())
+    for run in slower["runs"]:
+        run["ms"]["search"] = [2 * value for value in run["ms"]["search"]]
+    (tmp_path / "new.json").write_text(json.dumps(slower))
+    frame_path.main(["--compare", str(measured), str(tmp_path / "new.json")])
+    lines = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert lines["search"] == ["2.00", "2.00"]
+    assert lines["network"] == ["1.00", "1.00"]
+
+
+def test_something_else_is_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "other.json").write_text("[]")
+    with pytest.raises(SystemExit):
+        frame_path.main(["--compare", *[str(tmp_path / "other.json")] * 2])
+    assert "other.json: expected what this command writes" in capsys.readouterr().err
