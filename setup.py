@@ -19,6 +19,7 @@ setup(
     maintainer="mots_ros developers",
     maintainer_email="mots_ros@users.noreply.github.com",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={f"{PACKAGE}.evaluation.page": ["*.css", "*.js"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -38,6 +39,7 @@ setup(
             "live = mots_ros.ros.live:main",
             "demo = mots_ros.ros.demo:main",
             "evaluate = mots_ros.commands.evaluate:main",
+            "report = mots_ros.commands.report:main",
             "kitti_to_bag = mots_ros.commands.kitti_to_bag:main",
             "generate = mots_ros.commands.generate:main",
             "train = mots_ros.commands.train:main",

@@ -62,6 +62,20 @@ def test_every_package_is_installed(installation: dict[str, Any]) -> None:
     }
 
 
+def test_every_file_of_a_package_is_installed(installation: dict[str, Any]) -> None:
+    given = {
+        file
+        for package, patterns in installation["package_data"].items()
+        for pattern in patterns
+        for file in (CHECKOUT / package.replace(".", "/")).glob(pattern)
+    }
+    assert given == {
+        file
+        for file in (CHECKOUT / "mots_ros").rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+    }
+
+
 def test_every_shared_file_is_installed(installation: dict[str, Any]) -> None:
     installed = {
         f"{folder}/{Path(file).name}": file
