@@ -103,20 +103,21 @@ def test_a_fast_tracker_scores_live_what_it_scores_offline(
     pipeline = Switching(Config())
     images = by_index(BagDrive(drive))
     results = track(images, pipeline.step, pipeline.detector.class_names)
-    offline = write_sequence(tmp_path / "offline", images, results, kitti_mots.read(truth))
-    assert offline["scores"] is not None and offline["scores"]["pedestrian"]["IDSW"] == 1
+    offline = tmp_path / "offline"
+    write_sequence(offline, "drive", LENGTH, results, kitti_mots.read(truth), images)
+    expected = json.loads((offline / "sequences" / "drive" / "summary.json").read_text())
+    assert expected["scores"]["pedestrian"]["IDSW"] == 1
 
     ros()
     out = tmp_path / "live"
     status, said, _ = main([tracker(Switching)], drive, "--gt", truth, "--out", out)
     assert status == 0
     summary = json.loads((out / "report" / "scores.json").read_text())["sequences"]["drive"]
-    measured = summary.pop("live")
-    offline.pop("live")
-    assert summary == offline
+    measured, summary["live"] = summary["live"], None
+    assert summary == expected
+    assert measured.pop("scores_of_answered") == expected["scores"]
     for written in ("results/drive.txt", "boxes/pedestrian/drive.txt"):
-        expected = (tmp_path / "offline" / written).read_text()
-        assert (out / "report" / written).read_text() == expected
+        assert (out / "report" / written).read_text() == (offline / written).read_text()
     assert measured.pop("seconds") == pytest.approx(0.5, abs=0.2)
     assert all(0 < latency < 5000 for latency in measured.pop("latency_ms"))
     assert measured == {"rate": 1, "images_sent": LENGTH, "answered": LENGTH, "dropped": 0}
@@ -145,9 +146,12 @@ def test_what_a_slow_tracker_drops_is_counted_and_missed(
     assert summary["scores"]["pedestrian"]["FN"] == 4
     measured = summary["live"]
     assert [measured[key] for key in ("images_sent", "answered", "dropped")] == [LENGTH, 2, 4]
+    of_answered = measured["scores_of_answered"]["pedestrian"]
+    assert (of_answered["TP"], of_answered["FN"], of_answered["IDSW"]) == (2, 0, 0)
     first, last = measured["latency_ms"]
     assert first > 200 > last  # All images took 250 ms.
     assert "2 answered, 4 dropped (66.7%)" in said
+    assert "the answered frames alone:" in said
 
 
 def test_a_tracker_that_ends_leaves_what_it_answered(
@@ -226,7 +230,7 @@ def test_ground_truth_of_another_drive_is_refused_first(
 ) -> None:
     kitti_mots.write(tmp_path / "other.txt", annotation((10, 10), [{2001: (0, 0, 4, 4)}]))
     said = refusal(main, tmp_path, [], drive, "--gt", tmp_path / "other.txt")
-    assert "expected masks of 40 x 24 pixels" in said
+    assert "expected the image size (24, 40) of the sequence" in said
 
 
 def test_nothing_is_overwritten(main: Main, drive: Path, tmp_path: Path) -> None:

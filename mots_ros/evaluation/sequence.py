@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from mots_ros.evaluation.matching import FrameMatches, match
 from mots_ros.evaluation.numbering import NumberedDrive
 from mots_ros.evaluation.plots import save_tracks_plot
 from mots_ros.evaluation.results import Results, TextResults
-from mots_ros.evaluation.scores import Measures, measure
+from mots_ros.evaluation.scores import Measures, Values, measure
 from mots_ros.evaluation.summary import Summary, from_plain, plain, read_json, scored, write_json
 from mots_ros.evaluation.switch_pictures import save_worst_switches
 
@@ -72,6 +72,9 @@ def write_sequence(
     if measures is not None:
         write_json(pictures / _TRACKEVAL, plain(measures))
     of_classes = None if measures is None else scored(measures, form.has_masks)
+    if live is not None and isinstance(truth, Annotation):
+        alone = _scores_of_answered(truth, reported, length, unanswered)
+        live = {**live, "scores_of_answered": alone}
     summary: Summary = {
         "sequence": name,
         "frames": length,
@@ -144,6 +147,14 @@ def _reported(
     if form == KITTI:
         return box_tracks.kitti_from_mot(tracks), {}
     return tracks.get("pedestrian", BoxTracks({})), {}
+
+
+def _scores_of_answered(
+    truth: Annotation, reported: Tracks, length: int, unanswered: Collection[int]
+) -> dict[str, Values]:
+    """What the scores are without the frames that the machine was too slow for."""
+    frames = {frame: found for frame, found in truth.frames.items() if frame not in unanswered}
+    return scored(measure(Annotation(truth.size, frames), reported, length))["scores"]
 
 
 def _into(folder: Path, *parts: str) -> Path:

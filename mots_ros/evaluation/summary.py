@@ -33,7 +33,8 @@ class Summary(TypedDict):
         that another program wrote, those without a line.
     scores, curves: as in Scored, None without ground truth.
     step_ms: time that the tracker took for every image, None where nobody measured it.
-    live: of results from a live node, what was measured while it ran; else None.
+    live: of results from a live node, what was measured while it ran, and with ground truth the
+        ``scores_of_answered`` frames alone; else None.
     """
 
     sequence: str

@@ -22,9 +22,9 @@ from rclpy.utilities import remove_ros_args
 from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.bags import BagDrive
-from mots_ros.data.kitti_mots import Annotation
+from mots_ros.data.track_text import file_of
 from mots_ros.evaluation.folder import report_recording
-from mots_ros.evaluation.scores import check_fits
+from mots_ros.evaluation.table import score_table
 from mots_ros.ros.discovery import NoTrackerError, is_active, wait_for_tracker
 from mots_ros.ros.interface import TRACKER
 from mots_ros.ros.play import Player, positive_number
@@ -113,7 +113,10 @@ def run(options: argparse.Namespace) -> None:
     if out.exists():
         raise LiveError(f"{out} exists; it is not overwritten")
     _check_stamps(drive)
-    truth = _truth_of(drive, options.gt) if options.gt is not None else None
+    truth = None
+    if options.gt is not None:
+        file, size = file_of(options.gt, drive.name), next(iter(drive)).size
+        truth = kitti_mots.read(file, size=size, length=len(drive))
     recording = out / "tracked"
     measured = None
     with ros_session() as executor, until_interrupted():
@@ -135,6 +138,9 @@ def run(options: argparse.Namespace) -> None:
         )
     report = report_recording(out / "report", drive, recording, truth, measured.values())
     print(f"{report.text()}\n\n{measured.text()}")
+    live = report.document["sequences"][drive.name]["live"]
+    if measured.dropped and truth is not None and live is not None:
+        print(f"\nthe answered frames alone:\n\n{score_table(live['scores_of_answered'])}")
 
 
 def _play_and_record(executor: Executor, player: Player, rate: float, recording: Path) -> LiveRun:
@@ -164,12 +170,6 @@ def _check_stamps(drive: BagDrive) -> None:
                 f"{drive.path}: images {first} and {number} have the same stamp, {stamp_ns} ns; "
                 "the tracker's answers could not be told apart"
             )
-
-
-def _truth_of(drive: BagDrive, path: Path) -> Annotation:
-    truth = kitti_mots.read(path / f"{drive.name}.txt" if path.is_dir() else path)
-    check_fits(str(path), truth, next(iter(drive)).size, len(drive))
-    return truth
 
 
 def _parser() -> argparse.ArgumentParser:
