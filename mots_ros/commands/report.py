@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(2, f"report: error: {error}\n")
     except OSError as error:
         parser.exit(2, f"report: error: {options.out}: cannot write it: {error.strerror}\n")
-    print(f"{options.out}: {len(content.encode()) / 1e6:.1f} MB")
+    print(f"{options.out}: {len(content.encode()) / 1e6:.2g} MB")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -33,19 +33,24 @@ class Curves(TypedDict):
     AssA: list[float]
 
 
-class Live(TypedDict):
-    """What is measured while a live node answers a sequence.
-
-    rate: speed relative to the recording.
-    images_sent, answered, dropped: how many.
-    latency_ms: of every answered image, from sending it to receiving its result.
-    """
-
+class _Measured(TypedDict):
     rate: float
     images_sent: int
     answered: int
     dropped: int
     latency_ms: list[float]
+
+
+class Live(_Measured, total=False):
+    """What is measured while a live node answers a sequence.
+
+    rate: speed relative to the recording.
+    images_sent, answered, dropped: how many.
+    latency_ms: of every answered image, from sending it to receiving its result.
+    scores_of_answered: by class, as if the drive had no other images; only with ground truth.
+    """
+
+    scores_of_answered: dict[str, Values]
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,12 @@ def read_evaluations(folders: Sequence[Path]) -> list[Evaluation]:
     where a folder is given twice.
     """
     paths = [folder.resolve() for folder in folders]
-    names = [path.name for path in paths]
     for folder, path in zip(folders, paths, strict=True):
         if paths.count(path) > 1:
             raise EvaluationError(f"{folder}: expected every evaluation once")
-    unique = [
-        name if names.count(name) == 1 else str(folder)
-        for name, folder in zip(names, folders, strict=True)
-    ]
     return [
         Evaluation(name, place, folder, read(folder))
-        for place, (name, folder) in enumerate(zip(unique, folders, strict=True))
+        for place, (name, folder) in enumerate(zip(_short_names(paths), folders, strict=True))
     ]
 
 
@@ -131,6 +131,15 @@ def live_of(summary: Summary) -> Live | None:
     return cast("Live | None", summary["live"])
 
 
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """As many of the last parts of different paths as it takes to tell them apart."""
+    for parts in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-parts:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
 class _Mismatch(Exception):
     """A value that is not what it should be."""
 
@@ -156,8 +165,9 @@ def _check(value: Any, hint: Any, where: str) -> None:
     elif isinstance(value, dict):
         keys = get_type_hints(of) if is_typeddict(of) else dict.fromkeys(value, get_args(of)[-1])
         for key, of_key in keys.items():
-            if key not in value:
+            if key in value:
+                inner.append((f".{key}", value[key], of_key))
+            elif key in of.__required_keys__:
                 raise _Mismatch(where, f"an object with '{key}'", value)
-            inner.append((f".{key}", value[key], of_key))
     for step, item, of_item in inner:
         _check(item, of_item, (where + step).lstrip("."))

@@ -45,12 +45,15 @@ def live_runs(evaluations: Sequence[Evaluation]) -> Markup:
             if live is not None:
                 dropped = f"{live['dropped']} ({live['dropped'] / max(live['images_sent'], 1):.1%})"
                 counts = (f"× {live['rate']:g}", live["images_sent"], live["answered"], dropped)
-                hota = (cell(values_of(evaluation, name, of).get("HOTA")) for of in classes)
+                answered = live.get("scores_of_answered", {})
+                found = ((values_of(evaluation, name, of), answered.get(of, {})) for of in classes)
+                hota = (cell(values.get("HOTA")) for pair in found for values in pair)
                 rows.append(row(key(evaluation), *map(text, (name, *counts, *hota))))
     if not rows:
         return text("")
     titles = ("evaluation", "sequence", "speed", "sent", "answered", "dropped")
-    head = head_row([*titles, *(f"HOTA {name}" for name in classes)])
+    hota_titles = (f"HOTA {name}{of}" for name in classes for of in ("", ", answered alone"))
+    head = head_row([*titles, *hota_titles])
     return join([table([head], rows), _report(evaluations, "Latency", _latency)])
 
 
