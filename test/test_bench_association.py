@@ -18,6 +18,7 @@ from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import IGNORE_ID, Annotation
+from mots_ros.evaluation import damage
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import score
 
@@ -107,24 +108,24 @@ def test_more_tracks_than_the_format_has_ids_can_be_scored() -> None:
 
 def test_ignore_regions_are_no_detections() -> None:
     truth = annotation(SIZE, [{1001: (8, 16, 32, 32), IGNORE_ID: (60, 0, 90, 20)}])
-    damage = linking.Damage(burst=1, false_alarms=0, jitter=0, seed=0)
-    detected = damage.detections(truth, [0.0, 1.0], length=1)
+    undamaged = linking.Damage(burst=1, false_alarms=0, jitter=0, seed=0)
+    detected = undamaged.detections(truth, [0.0, 1.0], length=1)
     assert [item.object_id for item in detected[0.0].frames[0]] == [1001]
     assert detected[1.0].frames == {}
 
 
 def test_damage_is_what_was_asked_for() -> None:
     truth = parade(length=10)
-    damage = linking.Damage(burst=5, false_alarms=1, jitter=0.2, seed=3)
-    detected = damage.detections(truth, [0.2], length=10)[0.2]
-    plain = linking.Damage(burst=5, false_alarms=0, jitter=0, seed=3)
-    left = plain.detections(truth, [0.2], length=10)[0.2]
+    asked = linking.Damage(burst=5, false_alarms=1, jitter=0.2, seed=1)
+    detected = asked.detections(truth, [0.5], length=10)[0.5]
+    left = damage.miss(truth, 0.5, seed=1, burst=5)
+    assert left != truth
     ids = [{item.object_id for item in detected.frames.get(i, ())} for i in range(10)]
     for frame in range(10):
         expected = {item.object_id for item in left.frames.get(frame, ())}
         assert ids[frame] & {1001, 2001} == expected
     assert len(set().union(*ids)) > 4
-    assert not set(left.frames[9]) & set(detected.frames[9])
+    assert not any(set(left.frames[frame]) & set(detected.frames[frame]) for frame in left.frames)
 
 
 @pytest.mark.parametrize("name", ["sort", "iou"])
@@ -168,7 +169,7 @@ def test_kernels_are_read_where_the_objects_are() -> None:
     look = GivenObjects(config)
     image = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), np.uint8)
     letterbox = Letterbox.contain(SIZE, SIZE)
-    boxes = np.array([[9, 17, 31, 31], [120, 56, 140, 90]], np.float32)  # one beyond the corner
+    boxes = np.array([[11, 19, 35, 35], [120, 56, 140, 90]], np.float32)  # one beyond the corner
     sets = [
         Detections(boxes[chosen], np.full(len(chosen), 0.9, np.float32), np.zeros(len(chosen), int))
         for chosen in ([0, 1], [])
