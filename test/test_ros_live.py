@@ -222,7 +222,8 @@ def test_images_of_others_would_disturb(
 
 def test_images_that_cannot_be_told_apart_are_not_played(main: Main, tmp_path: Path) -> None:
     drive = make_drive(tmp_path / "drive", stamps=[STAMPS[0], *STAMPS[:3]])
-    assert "images 0 and 1 have the same stamp, 1000000000 ns" in refusal(main, tmp_path, [], drive)
+    said = refusal(main, tmp_path, [], drive)
+    assert "but frames 0 and 1 both have 1.000000000 s" in said
 
 
 def test_ground_truth_of_another_drive_is_refused_first(

@@ -42,6 +42,22 @@ def track(
     return results
 
 
+def frames_by_stamp(stamps_ns: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """The number of the frame that has a stamp, from pairs of number and stamp.
+
+    Raises EvaluationError where two frames have the same.
+    """
+    numbers: dict[int, int] = {}
+    for number, stamp_ns in stamps_ns:
+        first = numbers.setdefault(stamp_ns, number)
+        if first != number:
+            raise EvaluationError(
+                f"expected a stamp of its own for every frame of the drive, but frames {first} and "
+                f"{number} both have {_seconds(stamp_ns)}"
+            )
+    return numbers
+
+
 def match_by_stamp(
     frames: Iterable[tuple[int, Frame]],
     tracked: Iterable[TrackedFrame],
@@ -53,16 +69,12 @@ def match_by_stamp(
 
     Raises EvaluationError where stamps are ambiguous, or a result has the stamp of no frame.
     """
-    numbers: dict[int, int] = {}
+    stamps = []
     size = None
     for number, frame in frames:
+        stamps.append((number, frame.stamp_ns))
         size = size or frame.size
-        first = numbers.setdefault(frame.stamp_ns, number)
-        if first != number:
-            raise EvaluationError(
-                f"expected a stamp of its own for every frame of the drive, but frames {first} and "
-                f"{number} both have {_seconds(frame.stamp_ns)}"
-            )
+    numbers = frames_by_stamp(stamps)
     if size is None:
         raise EvaluationError("expected a drive with images, found none")
     results = Results(class_names, size)

@@ -23,6 +23,7 @@ from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.bags import BagDrive
 from mots_ros.data.track_text import file_of
+from mots_ros.evaluation.collect import frames_by_stamp
 from mots_ros.evaluation.folder import report_recording
 from mots_ros.evaluation.table import score_table
 from mots_ros.ros.discovery import NoTrackerError, is_active, wait_for_tracker
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
     out = options.out or Path(f"{drive.name}_live")
     if out.exists():
         raise LiveError(f"{out} exists; it is not overwritten")
-    _check_stamps(drive)
+    frames_by_stamp(enumerate(drive.stamps_ns))  # Answers have nothing else to tell them apart.
     truth = None
     if options.gt is not None:
         file, size = file_of(options.gt, drive.name), next(iter(drive)).size
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> None:
             measured = _play_and_record(executor, player, options.rate, recording)
         except LiveError as error:
             raise LiveError(
-                f"{error} after {len(player.sent)} of {player.length} images; for the answers "
+                f"{error} after {len(player.sent)} of {player.length} images; to score the answers "
                 f"until then: evaluate {drive.path} --results {recording}"
             ) from None
     if measured is None:
@@ -158,18 +159,6 @@ def _play_and_record(executor: Executor, player: Player, rate: float, recording:
         latency_ms = tuple(1000 * seconds for seconds in replay.latencies_s().values())
         return LiveRun(rate, sent[-1] - sent[0], len(sent), latency_ms)
     raise LiveError("stopped")
-
-
-def _check_stamps(drive: BagDrive) -> None:
-    """Answers carry the stamps of images, and nothing else to tell which they belong to."""
-    numbers: dict[int, int] = {}
-    for number, stamp_ns in enumerate(drive.stamps_ns):
-        first = numbers.setdefault(stamp_ns, number)
-        if first != number:
-            raise LiveError(
-                f"{drive.path}: images {first} and {number} have the same stamp, {stamp_ns} ns; "
-                "the tracker's answers could not be told apart"
-            )
 
 
 def _parser() -> argparse.ArgumentParser:
