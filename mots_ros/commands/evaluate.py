@@ -108,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs",
         type=_positive,
         metavar="N",
-        help="sequences to work on at once; default: one for every processor core, and one at a "
-        "time on a GPU; the scores do not depend on it",
+        help="sequences to work on at once, each on one core unless detector.threads says more; "
+        "default: one for every core, and one at a time on a GPU; scores do not depend on it",
     )
     parser.add_argument(
         "--out",
@@ -146,8 +146,7 @@ def _evaluate(options: argparse.Namespace) -> Report:
             read_inputs(job)
     config = None
     if options.results is None:
-        config = load_config(options.config) if options.config is not None else Config()
-        config = config.with_values(dict(map(setting, options.set)))
+        config = _config(options)
     processes = min(options.jobs or _default_jobs(config), len(jobs))
     if config is not None:
         _check_weights(config)
@@ -160,8 +159,6 @@ def _evaluate(options: argparse.Namespace) -> Report:
     left = [job for job in jobs if not is_finished(folder, job.name)]
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} sequences were finished before")
-    if config is not None and processes > 1:
-        config = _with_share_of_threads(config, processes)
     steps = sum(job.steps for job in left)
     start = time.monotonic()
     work = functools.partial(evaluate, folder=folder, config=config)
@@ -257,6 +254,17 @@ def _settings(
     }
 
 
+def _config(options: argparse.Namespace) -> Config:
+    """The parameters of our tracker.
+
+    Where they leave it open, the network gets one thread: with more, its sums come out different in
+    their last digits, and scores would depend on the machine and on how many sequences share it.
+    """
+    config = load_config(options.config) if options.config is not None else Config()
+    config = config.with_values(dict(map(setting, options.set)))
+    return config if config.detector.threads else config.with_values({"detector.threads": 1})
+
+
 def _check_weights(config: Config) -> None:
     # Imported late: torch takes seconds to load, and results as text need none.
     from mots_ros.build import build_detector
@@ -275,14 +283,6 @@ def _default_jobs(config: Config | None) -> int:
         if torch.cuda.is_available():
             return 1
     return len(os.sched_getaffinity(0))
-
-
-def _with_share_of_threads(config: Config, processes: int) -> Config:
-    """With as many threads as a process may have, where the parameters leave it open."""
-    if config.detector.threads:
-        return config
-    threads = max(len(os.sched_getaffinity(0)) // processes, 1)
-    return config.with_values({"detector.threads": threads})
 
 
 def _positive(text: str) -> int:

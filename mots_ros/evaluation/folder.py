@@ -31,7 +31,7 @@ from mots_ros.evaluation.table import document_table, score_csv
 
 _SCORES = "scores.json"
 _SETTINGS = "run.json"
-_MAX_LISTED = 10
+_MAX_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,17 @@ def _about(summary: Summary) -> str:
         said += f", {_listed(summary['frames_without_image'])} without an image"
     if summary["frames_without_result"]:
         return f"{said}, {_listed(summary['frames_without_result'])} without a result"
-    return f"{said}, a result for every one"
+    return f"{said}, a result for every {'other' if summary['frames_without_image'] else 'one'}"
 
 
 def _listed(frames: Sequence[int]) -> str:
-    shown = ", ".join(map(str, frames[:_MAX_LISTED]))
-    more = ", ..." if len(frames) > _MAX_LISTED else ""
+    """How many frames, and which stretches of them."""
+    stretches: list[list[int]] = []
+    for frame in frames:
+        if stretches and stretches[-1][-1] == frame - 1:
+            stretches[-1][1:] = [frame]
+        else:
+            stretches.append([frame])
+    shown = ", ".join(" to ".join(map(str, ends)) for ends in stretches[:_MAX_LISTED])
+    more = ", ..." if len(stretches) > _MAX_LISTED else ""
     return f"{len(frames)} of them ({shown}{more})"

@@ -64,8 +64,10 @@ def write_sequence(
             switches = pictures / "switches"
             save_worst_switches(switches, images, truth, reported, matches, track_ids)
     if images is not None and not isinstance(results, BoxTracks):
-        counts = [len(reported.frames.get(frame, ())) for frame in range(length)]
-        remarks = contact_sheet.choose_frames(counts, matches, track_ids)
+        counts = [len(reported.frames.get(frame, ())) for frame in images.numbers]
+        shown = [matches[frame] for frame in images.numbers] if matches else []
+        places = contact_sheet.choose_frames(counts, shown, track_ids)
+        remarks = {images.numbers[place]: said for place, said in places.items()}
         sheet = _contact_sheet(images, results, remarks, truth, matches)
         path = pictures / "contact_sheet.png"
         cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
@@ -171,7 +173,7 @@ def _contact_sheet(
     truth: Tracks | None,
     matches: Sequence[FrameMatches],
 ) -> Image:
-    """The sheet of the frames that have remarks, as far as they have images."""
+    """The sheet of the frames that have remarks."""
     tiles = []
     for number, frame in images:
         if number not in remarks:
