@@ -12,48 +12,30 @@ seen, and reads its search kernels where the detections are.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import linkers
-import numpy as np
 import peers
-from association_tables import PERFECT, Scores, save_plot, score_tables, time_table
-from given_objects import GivenObjects
-from linkers import AT_ONCE, OURS, SEARCHING, Linker
-from linking import SCORE, Damage, Observe, Run, link
+from association_tables import Scores, save_plot, score_tables, time_table
+from linkers import AT_ONCE, OURS, SEARCHING
+from linking import SCORE, Damage, Recorded, Setup, measure_sequence
 from terminal import command, config_of, run
 
-from mots_ros.config import Config
-from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.commands.side_by_side import run_all
 from mots_ros.data import kitti_mots
-from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation
-from mots_ros.data.replica import ReplicaDrive
-from mots_ros.detection.detector import letterbox_of
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import (
     ClassScores,
     Measures,
     class_scores,
     combine,
-    measure,
     score_values,
 )
-from mots_ros.progress import progress
 
 HELD_OUT, OTHERS, ALL = "held out", "the others", "all sequences"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured on one sequence: by run, scores by class and processor time in seconds."""
-
-    frames: int
-    measures: Mapping[Run, Mapping[str, Measures]]
-    seconds: Mapping[Run, float]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -102,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--held-out", nargs="+", default=[], metavar="NAME", help="sequences to show apart"
     )
+    parser.add_argument(
+        "--jobs", type=whole, default=1, metavar="N", help="sequences at a time; default: 1"
+    )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="new file with the curves")
     run(parser, measure_linking, arguments)
 
@@ -110,46 +95,59 @@ def measure_linking(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """What the options ask for, as text and as plain values."""
     unused = ("node.", "tracker.name", "detector.score_threshold", *AT_ONCE)
     config = config_of(options, unused).with_values(AT_ONCE)
+    if config.detector.threads == 0:
+        config = config.with_values({"detector.threads": 1})  # for the same digits with any --jobs
     if options.plot is not None and options.plot.exists():
         raise EvaluationError(f"{options.plot} exists; it is not overwritten")
-    truths = _read(options.annotations, options.length)
-    groups = _groups(list(truths), options.held_out)
+    recorded = _read(options.annotations, options.length)
+    groups = _groups(list(recorded), options.held_out)
     versions = peers.versions(
         options.trackers and [name for name in options.trackers if name in peers.PACKAGES]
     )
-    makers = _makers(options.trackers, versions, config)
-    damage = Damage(options.burst, options.false_alarms, options.jitter, options.seed)
-    look = GivenObjects(config.detector) if SEARCHING in makers else None
-    measured = {
-        name: _measured(path, truth, options, damage, config, makers, look)
-        for path, (name, truth) in zip(options.annotations, truths.items(), strict=True)
-    }
+    ours = [name for name in OURS if options.trackers is None or name in options.trackers]
+    setup = Setup(
+        sorted(set(options.misses)),
+        Damage(options.burst, options.false_alarms, options.jitter, options.seed),
+        [*ours, *versions],
+        config,
+    )
+    frames = sum(item.length for item in recorded.values())
+    found = run_all(
+        partial(measure_sequence, setup=setup),
+        list(recorded.values()),
+        min(options.jobs, len(recorded)),
+        frames,
+        "frames",
+    )
+    measured = dict(zip(recorded, found, strict=True))
     scores = {
         title: {
             run: _combined({name: measured[name].measures[run] for name in names})
-            for run in next(iter(measured.values())).measures
+            for run in found[0].measures
         }
         for title, names in groups.items()
     }
-    step_ms = _step_ms(list(measured.values()))
+    step_ms = {
+        run: 1000 * sum(item.seconds[run] for item in found) / frames for run in found[0].seconds
+    }
     if options.plot is not None:
         save_plot(options.plot, scores[ALL])
     parts = []
     for title, names in groups.items():
-        frames = sum(measured[name].frames for name in names)
+        count = sum(recorded[name].length for name in names)
         parts += [
-            f"{title.capitalize()} ({', '.join(names)}; {frames} frames), by the rate of misses",
+            f"{title.capitalize()} ({', '.join(names)}; {count} frames), by the rate of misses",
             score_tables(scores[title]),
         ]
     parts += ["Milliseconds of processor time a frame, network not included", time_table(step_ms)]
-    parts.append(_foot(options, damage, versions, config if look else None))
+    parts.append(_foot(setup, versions, missing_too=options.trackers is None))
     return "\n\n".join(parts), {
         "parameters": config.values(),
-        "damage": asdict(damage),
+        "damage": asdict(setup.damage),
         "versions": {peers.PACKAGES[name]: version for name, version in versions.items()},
         "sequences": {
             name: {
-                "frames": item.frames,
+                "frames": recorded[name].length,
                 "runs": _values({run: _combined({name: of}) for run, of in item.measures.items()}),
             }
             for name, item in measured.items()
@@ -162,19 +160,19 @@ def measure_linking(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _read(paths: Sequence[Path], length: int | None) -> dict[str, Annotation]:
+def _read(paths: Sequence[Path], length: int | None) -> dict[str, Recorded]:
     """The first ``length`` frames of every annotation, by the name of its sequence."""
-    truths: dict[str, Annotation] = {}
+    recorded: dict[str, Recorded] = {}
     for path in paths:
-        if path.stem in truths:
+        if path.stem in recorded:
             raise EvaluationError(f"{path}: expected every sequence once, found {path.stem} again")
         truth = kitti_mots.read(path)
         end = max(truth.frames) + 1 if length is None else length
         frames = {frame: found for frame, found in truth.frames.items() if frame < end}
         if not frames:
             raise EvaluationError(f"{path}: expected objects in the first {length} frames")
-        truths[path.stem] = replace(truth, frames=frames)
-    return truths
+        recorded[path.stem] = Recorded(path, replace(truth, frames=frames))
+    return recorded
 
 
 def _groups(names: Sequence[str], held_out: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -187,59 +185,9 @@ def _groups(names: Sequence[str], held_out: Sequence[str]) -> dict[str, Sequence
     return {**({HELD_OUT: apart, OTHERS: others} if apart and others else {}), ALL: names}
 
 
-def _makers(
-    names: Sequence[str] | None, peer_names: Iterable[str], config: Config
-) -> dict[str, Callable[[], Linker]]:
-    """How to make the trackers, ours first."""
-    ours, foreign = linkers.makers(config.tracker), peers.makers(config.tracker.frame_rate)
-    makers = {name: make for name, make in ours.items() if names is None or name in names}
-    for name in peer_names:
-        makers[name] = partial(peers.PerClass, foreign[name], len(CLASS_NAMES))
-    return makers
-
-
-def _measured(
-    path: Path,
-    truth: Annotation,
-    options: argparse.Namespace,
-    damage: Damage,
-    config: Config,
-    makers: Mapping[str, Callable[[], Linker]],
-    look: GivenObjects | None,
-) -> Measured:
-    length, frame_rate = max(truth.frames) + 1, config.tracker.frame_rate
-    detected = damage.detections(truth, sorted(set(options.misses)), length)
-    frames: Iterable[Frame]
-    observe: Observe
-    if look is None:
-        letterbox = letterbox_of(truth.size, config.detector)
-        black = np.zeros((*truth.size, 3), np.uint8)
-        frames = (Frame(round(i * 1e9 / frame_rate), "", black) for i in range(length))
-
-        def observe(frame: Frame, sets: list[Detections]) -> list[Observation[Any]]:
-            return [Observation(frame, letterbox, detections, None) for detections in sets]
-    else:
-        drive = ReplicaDrive(path, seed=0, rate=frame_rate, length=length)
-        frames, observe = (item.frame for item in drive), look
-    answers, seconds = link(progress(frames, length, path.stem), detected, makers, observe)
-    answers.update({(rate, PERFECT): found for rate, found in detected.items()})
-    return Measured(
-        length, {run: measure(truth, found, length) for run, found in answers.items()}, seconds
-    )
-
-
 def _combined(sequences: Mapping[str, Mapping[str, Measures]]) -> dict[str, ClassScores]:
     """The scores of several sequences as one, by class."""
     return {name: class_scores(of) for name, of in combine(sequences).items()}
-
-
-def _step_ms(measured: Sequence[Measured]) -> dict[Run, float]:
-    """Milliseconds a frame."""
-    frames = sum(item.frames for item in measured)
-    return {
-        run: 1000 * sum(item.seconds[run] for item in measured) / frames
-        for run in measured[0].seconds
-    }
 
 
 def _values(scores: Scores) -> list[dict[str, Any]]:
@@ -249,24 +197,20 @@ def _values(scores: Scores) -> list[dict[str, Any]]:
     ]
 
 
-def _foot(
-    options: argparse.Namespace,
-    damage: Damage,
-    versions: Mapping[str, str],
-    searching: Config | None,
-) -> str:
+def _foot(setup: Setup, versions: Mapping[str, str], missing_too: bool) -> str:
     """What the numbers are made of."""
+    damage = setup.damage
     lines = [
         f"Detections have score {SCORE}; they are missed {damage.burst} frame(s) at a time, with "
         f"{damage.false_alarms:g} false alarms a frame and jitter {damage.jitter:g}; seed "
         f"{damage.seed}.",
         "Trackers are at their defaults, told the frame rate, and report detections at once.",
     ]
-    if searching is not None:
-        lines.append(f"searchtrack sees replicas with {searching.detector.weights}.")
+    if SEARCHING in setup.trackers:
+        lines.append(f"searchtrack sees replicas with {setup.config.detector.weights}.")
     lines += [f"{name}: {peers.PACKAGES[name]} {versions[name]}" for name in versions]
     missing = [name for name in peers.PACKAGES if name not in versions]
-    if options.trackers is None and missing:
+    if missing_too and missing:
         lines.append(f"Not installed: {', '.join(missing)}; {peers.INSTALL}")
     return "\n".join(lines)
 

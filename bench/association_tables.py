@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linkers import OURS
-from linking import Run
+from linking import PERFECT, Run
 from matplotlib.figure import Figure
 
 from mots_ros.data.kitti_mots import CLASS_NAMES
@@ -16,9 +16,6 @@ from mots_ros.evaluation.table import cell, table
 
 _TABLES = (("ass_a", "idf1"), ("hota", "id_switches"))
 _CURVES = ("ass_a", "idf1")
-
-PERFECT = "perfect"
-"""The name of the linking without fault."""
 
 Scores = Mapping[Run, Mapping[str, ClassScores]]
 """By run and class."""

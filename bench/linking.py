@@ -1,22 +1,34 @@
-"""Detections whose mistakes are known, and what trackers make of them."""
+"""Detections whose mistakes are known, and what trackers make of them, sequence by sequence."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import linkers
 import numpy as np
-from linkers import Linker
+import peers
+from given_objects import GivenObjects
+from linkers import SEARCHING, Linker
 
+from mots_ros.config import Config
 from mots_ros.core.types import Detections, Frame, Observation
-from mots_ros.data.kitti_mots import IGNORE_CLASS, Annotation, MaskObject
+from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_CLASS, Annotation, MaskObject
+from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.rle import box_of
+from mots_ros.detection.detector import letterbox_of
 from mots_ros.evaluation import damage
+from mots_ros.evaluation.scores import Measures, measure
 
 SCORE = 0.9
 """Of every detection: no tracker can tell false alarms by it, all take it for a sure one."""
+
+PERFECT = "perfect"
+"""In a tracker's place: the annotation's own ids."""
 
 Run = tuple[float, str]
 """A rate of misses and a tracker."""
@@ -44,6 +56,48 @@ class Damage:
             left = damage.miss(jittered, rate, self.seed, self.burst)
             detected[rate] = damage.add_false_alarms(left, self.false_alarms, length, self.seed)
         return detected
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A sequence: its annotation file, and as much of what is in it as counts."""
+
+    path: Path
+    truth: Annotation
+
+    @property
+    def length(self) -> int:
+        """Frames, up to the last with an object."""
+        return max(self.truth.frames) + 1
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is done with every sequence: rates of misses, and names of trackers."""
+
+    rates: Sequence[float]
+    damage: Damage
+    trackers: Sequence[str]
+    config: Config
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on one sequence: by run, scores by class and processor time in seconds."""
+
+    measures: Mapping[Run, Mapping[str, Measures]]
+    seconds: Mapping[Run, float]
+
+
+def measure_sequence(recorded: Recorded, tick: Callable[[], object], setup: Setup) -> Measured:
+    """Let all trackers link a sequence, and score them; ``tick`` is called after each frame."""
+    truth, length = recorded.truth, recorded.length
+    detected = setup.damage.detections(truth, setup.rates, length)
+    frames, observe = _seen(recorded, setup)
+    answers, seconds = link(_ticking(frames, tick), detected, _makers(setup), observe)
+    answers.update({(rate, PERFECT): found for rate, found in detected.items()})
+    measures = {run: measure(truth, answer, length) for run, answer in answers.items()}
+    return Measured(measures, seconds)
 
 
 class Answer:
@@ -102,6 +156,37 @@ def detections_of(objects: Sequence[MaskObject], size: tuple[int, int]) -> Detec
         np.full(len(objects), SCORE, np.float32),
         np.array([item.class_id - 1 for item in objects], np.int64),
     )
+
+
+def _makers(setup: Setup) -> dict[str, Callable[[], Linker]]:
+    config = setup.config.tracker
+    ours, foreign = linkers.makers(config), peers.makers(config.frame_rate)
+    return {
+        name: ours[name]
+        if name in ours
+        else partial(peers.PerClass, foreign[name], len(CLASS_NAMES))
+        for name in setup.trackers
+    }
+
+
+def _seen(recorded: Recorded, setup: Setup) -> tuple[Iterator[Frame], Observe]:
+    """Replicas for trackers that look at images, black images for the others."""
+    size, length, rate = recorded.truth.size, recorded.length, setup.config.tracker.frame_rate
+    if SEARCHING in setup.trackers:
+        drive = ReplicaDrive(recorded.path, seed=0, rate=rate, length=length)
+        return (item.frame for item in drive), GivenObjects(setup.config.detector)
+    letterbox, black = letterbox_of(size, setup.config.detector), np.zeros((*size, 3), np.uint8)
+
+    def observe(frame: Frame, sets: list[Detections]) -> list[Observation[Any]]:
+        return [Observation(frame, letterbox, detections, None) for detections in sets]
+
+    return (Frame(round(i * 1e9 / rate), "", black) for i in range(length)), observe
+
+
+def _ticking(frames: Iterable[Frame], tick: Callable[[], object]) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        tick()
 
 
 def _without_regions(truth: Annotation) -> Annotation:

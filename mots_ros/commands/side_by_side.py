@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 _LOOK_S = 0.2
 
@@ -19,13 +20,13 @@ _ticks: Any = None
 
 
 def run_all(
-    work: Callable[[ItemT, Callable[[], object]], None],
+    work: Callable[[ItemT, Callable[[], object]], ResultT],
     items: Sequence[ItemT],
     processes: int,
     ticks: int,
     title: str,
-) -> None:
-    """Call ``work`` with every item, in this process where one is enough.
+) -> list[ResultT]:
+    """What ``work`` makes of every item, in this process where one is enough.
 
     What it raises ends all, and so does an interrupt. A terminal shows how far all of it is.
 
@@ -34,20 +35,20 @@ def run_all(
     """
     with tqdm(desc=title, total=ticks, disable=None) as bar:
         if processes == 1:
-            for item in items:
-                work(item, bar.update)
-            return
+            return [work(item, bar.update) for item in items]
         # Forked processes would inherit torch's threads in the middle of something.
         context = multiprocessing.get_context("spawn")
         counter = context.Value("q", 0)
         with ProcessPoolExecutor(processes, context, _begin, (counter,)) as pool:
             try:
-                pending = {pool.submit(_do, work, item) for item in items}
+                submitted = [pool.submit(_do, work, item) for item in items]
+                pending = set(submitted)
                 while pending:
                     done, pending = wait(pending, _LOOK_S, FIRST_EXCEPTION)
                     bar.update(counter.value - bar.n)
                     for finished in done:
                         finished.result()
+                return [finished.result() for finished in submitted]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in multiprocessing.active_children():
@@ -62,8 +63,8 @@ def _begin(counter: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _do(work: Callable[[ItemT, Callable[[], object]], None], item: ItemT) -> None:
-    work(item, _tick)
+def _do(work: Callable[[ItemT, Callable[[], object]], ResultT], item: ItemT) -> ResultT:
+    return work(item, _tick)
 
 
 def _tick() -> None:
