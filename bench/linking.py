@@ -133,15 +133,15 @@ def link(
     Returns:
         By run, the detections with the trackers' ids, and linking's processor time in seconds.
     """
-    linkers = {(rate, name): make() for rate in detected for name, make in makers.items()}
-    answers = {run: Answer() for run in linkers}
-    seconds = dict.fromkeys(linkers, 0.0)
+    runs = {(rate, name): make() for rate in detected for name, make in makers.items()}
+    answers = {run: Answer() for run in runs}
+    seconds = dict.fromkeys(runs, 0.0)
     size = next(iter(detected.values())).size
     for number, frame in enumerate(frames):
         objects = {rate: found.frames.get(number, ()) for rate, found in detected.items()}
         sets = [detections_of(found, size) for found in objects.values()]
         observations = dict(zip(detected, observe(frame, sets), strict=True))
-        for (rate, tracker), linker in linkers.items():
+        for (rate, tracker), linker in runs.items():
             start = time.process_time()
             names = linker.step(observations[rate])
             seconds[rate, tracker] += time.process_time() - start

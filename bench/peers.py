@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mots_ros.core.types import Observation
 from mots_ros.evaluation.errors import EvaluationError
 
-INSTALL = "pip install --no-deps -r requirements/peers.txt"
+INSTALL = ".venv/bin/python -m pip install --no-deps -r requirements/peers.txt"
 
 PACKAGES = {
     "trackers-sort": "trackers",
