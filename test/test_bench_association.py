@@ -1,8 +1,10 @@
 """The association benchmark: the same detections for all, a name for each of them, scores."""
 
 import json
+import pickle
 import sys
 from collections.abc import Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -308,6 +310,17 @@ def test_the_command_prints_and_writes_what_it_measured(
         with pytest.raises(SystemExit):
             association.main([*arguments, option, str(plot)])
         assert "not overwritten" in capsys.readouterr().err
+
+
+def test_work_can_be_sent_to_another_process() -> None:
+    setup = linking.Setup([0.0], linking.Damage(1, 0, 0, 0), ["iou"], Config())
+    work = partial(linking.measure_sequence, setup=setup)
+    recorded = linking.Recorded(Path("0001.txt"), parade(length=2))
+    sent_work, sent = pickle.loads(pickle.dumps((work, recorded)))
+    ticks: list[int] = []
+    measured = sent_work(sent, lambda: ticks.append(1))
+    assert len(ticks) == 2
+    assert pickle.loads(pickle.dumps(measured)).seconds == measured.seconds
 
 
 def test_searchtrack_sees_replicas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
