@@ -1,5 +1,6 @@
 """Scores against numbers worked out by hand from the metrics' definitions."""
 
+import json
 import math
 from collections import Counter
 
@@ -11,8 +12,15 @@ from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import Annotation, instance_map, objects_of
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import id_switches, match
-from mots_ros.evaluation.scores import measure, score, score_values
-from mots_ros.evaluation.summary import Document, Summary, scored
+from mots_ros.evaluation.scores import (
+    class_scores,
+    combine,
+    curves,
+    measure,
+    score,
+    score_values,
+)
+from mots_ros.evaluation.summary import Document, Summary, from_plain, plain, scored
 from mots_ros.evaluation.table import score_csv, score_table
 from shared import SHARED
 
@@ -82,6 +90,97 @@ def test_misses_a_false_alarm_and_imperfect_masks():
     assert scores.det_a == pytest.approx(100 * share * 8 / 11)
     assert scores.ass_a == pytest.approx(100 * share * 8 / 10)
     assert scores.hota == pytest.approx(100 * share * math.sqrt(8 / 11 * 8 / 10))
+
+
+def test_the_paper_s_equations():
+    """Voigtlaender et al., MOTS, equations 1 to 3, with |M| = 20 masks of two cars.
+
+    The first car's masks have IoU 0.8 in 6 frames and 1 in 2; it is missed in 2. The second's are
+    whole, and change their id once. Five results are false alarms.
+    """
+    narrow = (10, 10, 50, 20)  # 40 of 50 columns
+    other, alarm = (10, 25, 60, 35), (80, 10, 90, 20)
+    truth = annotation(SIZE, [{1001: CAR, 1002: other}] * 10)
+    results = annotation(
+        SIZE,
+        [
+            *[{1001: narrow, 1002: other, 1009: alarm}] * 5,
+            {1001: narrow, 1003: other},
+            *[{1001: CAR, 1003: other}] * 2,
+            *[{1003: other}] * 2,
+        ],
+    )
+    scores = score(truth, results, 10)["car"]
+    true_positives, soft = 8 + 10, 6 * 0.8 + 2 + 10
+    assert (scores.true_positives, scores.false_positives) == (true_positives, 5)
+    assert (scores.false_negatives, scores.id_switches) == (2, 1)
+    assert scores.motsa == pytest.approx(100 * (true_positives - 5 - 1) / 20)
+    assert scores.motsp == pytest.approx(100 * soft / true_positives)
+    assert scores.smotsa == pytest.approx(100 * (soft - 5 - 1) / 20)
+    # LocA at threshold alpha is the mean IoU of the matches with at least that.
+    below, above = 16 * soft / true_positives, 3 * 1.0
+    assert scores.loc_a == pytest.approx(100 * (below + above) / 19)
+
+
+def test_fragments_and_how_much_of_an_object_is_tracked():
+    """Of ten frames each: nine with one gap, eight, two with a gap, and one."""
+    places = {1001 + i: (30 * i, 10, 30 * i + 20, 20) for i in range(4)}
+    seen = {1001: {0, 1, 2, 3, 5, 6, 7, 8, 9}, 1002: set(range(8)), 1003: {2, 5}, 1004: {3}}
+    results = annotation(
+        SIZE, [{i: box for i, box in places.items() if frame in seen[i]} for frame in range(10)]
+    )
+    scores = score(annotation(SIZE, [places] * 10), results, 10)["car"]
+    # Mostly is more than 80 %, lost is less than 20 %.
+    tracked = (scores.mostly_tracked, scores.partly_tracked, scores.mostly_lost)
+    assert tracked == (1, 2, 1)
+    assert (scores.fragmentations, scores.id_switches) == (2, 0)
+
+
+def test_an_id_switch_across_a_gap_is_a_switch_and_a_fragment():
+    other = (10, 25, 60, 35)
+    truth = annotation(SIZE, [{1001: CAR, 1002: other}] * 10)
+    seen = [{1001: CAR}] * 4 + [{}] * 2 + [{1003: CAR}] * 4
+    scores = score(truth, annotation(SIZE, [{**found, 1002: other} for found in seen]), 10)["car"]
+    assert (scores.id_switches, scores.fragmentations, scores.false_negatives) == (1, 1, 2)
+    assert scores.motsa == pytest.approx(100 * (18 - 0 - 1) / 20)
+    # TrackEval passes over frames without any result, and sees no gap in them.
+    scores = score(PERFECT, annotation(SIZE, seen), 10)["car"]
+    assert (scores.id_switches, scores.fragmentations, scores.false_negatives) == (1, 0, 2)
+
+
+def test_curves_fall_where_matches_are_no_longer_good_enough():
+    results = annotation(SIZE, [{1001: (10, 10, 49, 20)}] * 10)  # IoU 0.78
+    of_class = curves(measure(PERFECT, results, 10)["car"])
+    assert of_class["alpha"] == pytest.approx([0.05 * step for step in range(1, 20)])
+    assert of_class["HOTA"] == pytest.approx([100] * 15 + [0] * 4)
+    assert of_class["LocA"][:15] == pytest.approx([78] * 15)
+
+
+def test_sequences_combine_by_their_matches_and_not_by_their_scores():
+    half = annotation(SIZE, [{1001: CAR}] * 5)
+    sequences = {
+        "long": measure(PERFECT, PERFECT, 10),
+        "short": measure(annotation(SIZE, [{1001: CAR}] * 10), half, 10),
+        "empty": measure(Annotation(SIZE, {}), Annotation(SIZE, {}), 10),
+    }
+    combined = {name: class_scores(of) for name, of in combine(sequences).items()}
+    car = combined["car"]
+    assert (car.true_positives, car.false_negatives, car.truth_masks) == (15, 5, 20)
+    assert car.motsa == pytest.approx(75)
+    assert car.det_a == pytest.approx(75)
+    # Association is averaged over matches: 10 of 1 and 5 of a half.
+    assert car.ass_a == pytest.approx(100 * (10 * 1 + 5 * 0.5) / 15)
+    assert (car.mostly_tracked, car.partly_tracked) == (1, 1)
+    assert math.isnan(combined["pedestrian"].hota)
+    assert combine({}) == {}
+
+
+def test_what_trackeval_says_survives_a_file():
+    measures = measure(PERFECT, annotation(SIZE, [{1001: CAR}] * 7), 10)
+    read = from_plain(json.loads(json.dumps(plain(measures))))
+    assert score_values({n: class_scores(of) for n, of in combine({"a": read}).items()}) == (
+        score_values({n: class_scores(of) for n, of in combine({"a": measures}).items()})
+    )
 
 
 def test_false_alarms_in_ignore_regions_do_not_count():
