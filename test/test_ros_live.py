@@ -118,7 +118,7 @@ def test_a_fast_tracker_scores_live_what_it_scores_offline(
     assert measured.pop("scores_of_answered") == expected["scores"]
     for written in ("results/drive.txt", "boxes/pedestrian/drive.txt"):
         assert (out / "report" / written).read_text() == (offline / written).read_text()
-    assert measured.pop("seconds") == pytest.approx(0.5, abs=0.2)
+    assert measured.pop("seconds") > 0.4
     assert all(0 < latency < 5000 for latency in measured.pop("latency_ms"))
     assert measured == {"rate": 1, "images_sent": LENGTH, "answered": LENGTH, "dropped": 0}
     assert "6 answered, 0 dropped (0.0%)" in said
