@@ -17,7 +17,7 @@ from linkers import SEARCHING, Linker
 
 from mots_ros.config import Config
 from mots_ros.core.types import Detections, Frame, Observation
-from mots_ros.data.kitti_mots import CLASS_NAMES, IGNORE_CLASS, Annotation, MaskObject
+from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, MaskObject
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.rle import box_of
 from mots_ros.detection.detector import letterbox_of
@@ -50,7 +50,7 @@ class Damage:
         self, truth: Annotation, rates: Sequence[float], length: int
     ) -> dict[float, Annotation]:
         """What is left of the masks by rate of misses; ignore regions are no detections."""
-        jittered = damage.jitter(_without_regions(truth), self.jitter, self.seed)
+        jittered = damage.jitter(_visible(truth), self.jitter, self.seed)
         detected = {}
         for rate in rates:
             left = damage.miss(jittered, rate, self.seed, self.burst)
@@ -189,13 +189,10 @@ def _ticking(frames: Iterable[Frame], tick: Callable[[], object]) -> Iterator[Fr
         tick()
 
 
-def _without_regions(truth: Annotation) -> Annotation:
+def _visible(truth: Annotation) -> Annotation:
+    """The objects that have a pixel."""
     frames = {
-        frame: tuple(
-            item
-            for item in objects
-            if item.class_id != IGNORE_CLASS and box_of(item.rle, truth.size) is not None
-        )
-        for frame, objects in truth.frames.items()
+        frame: tuple(item for item in objects if box_of(item.rle, truth.size) is not None)
+        for frame, objects in truth.without_ignored().frames.items()
     }
     return replace(truth, frames=frames)
