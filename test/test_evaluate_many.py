@@ -1,0 +1,308 @@
+"""The evaluate command on several drives, on folders of images, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from box_worlds import annotation, tracked_frame
+from mots_ros.core.types import Frame
+from mots_ros.data import kitti_mots
+from mots_ros.data.bags import write_drive
+from test_evaluate import LENGTH, SIZE, START_S, car, frames, refusal, run
+from test_kitti import add_images
+from test_tracked_bags import Recording
+
+CARS = [{1004: car(i)} for i in range(LENGTH)]
+
+
+@pytest.fixture(autouse=True)
+def tracker(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Makes pipelines that see the car in every image, where it is in the next of six places.
+
+    ``steps`` counts; before step ``fails_at`` they raise ``fault``.
+    """
+    state = SimpleNamespace(steps=0, fails_at=None, fault=KeyboardInterrupt())
+
+    def build(config: object) -> SimpleNamespace:
+        def step(frame: Frame) -> Any:
+            if state.steps == state.fails_at:
+                raise state.fault
+            state.steps += 1
+            number = frame.stamp_ns // 10**9 % START_S
+            return tracked_frame(SIZE, {8: car(number)}, frame.stamp_ns)
+
+        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+
+    monkeypatch.setattr("mots_ros.build.build_pipeline", build)
+    monkeypatch.setattr("mots_ros.build.build_detector", lambda config: None)
+    return state
+
+
+@pytest.fixture
+def drives(tmp_path: Path) -> list[Path]:
+    """Two bags; the second one's truth has the car in its first three frames only."""
+    (tmp_path / "truth").mkdir()
+    for name, cars in (("one", CARS), ("two", CARS[:3])):
+        write_drive(tmp_path / name, frames())
+        kitti_mots.write(tmp_path / "truth" / f"{name}.txt", annotation(SIZE, cars))
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+def scores_in(out: Path) -> Any:
+    return json.loads((out / "scores.json").read_text())
+
+
+def files_in(out: Path) -> dict[str, bytes]:
+    """Everything that does not say how long it took."""
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.name not in ("summary.json", "scores.json")
+    }
+
+
+def test_several_drives_and_all_as_one(drives, tmp_path, capsys):
+    out = tmp_path / "out"
+    run(*drives, "--gt", tmp_path / "truth", "--out", out, "--jobs", "1")
+    document = scores_in(out)
+    assert list(document["sequences"]) == ["one", "two"]
+    motsa = {name: s["scores"]["car"]["MOTSA"] for name, s in document["sequences"].items()}
+    assert motsa == {"one": pytest.approx(100), "two": pytest.approx(0)}
+    combined = document["combined"]["scores"]["car"]
+    assert (combined["TP"], combined["FP"], combined["GT_IDs"]) == (9, 3, 2)
+    assert combined["MOTSA"] == pytest.approx(100 * (9 - 3) / 9)
+    assert document["combined"]["curves"]["car"]["DetA"][0] == pytest.approx(100 * 9 / 12)
+    rows = [line.split(",")[:2] for line in (out / "scores.csv").read_text().splitlines()]
+    assert [row for row in rows if row[1] == "car"] == [
+        ["one", "car"],
+        ["two", "car"],
+        ["combined", "car"],
+    ]
+    table = capsys.readouterr().out
+    assert "combined  car" in table
+    assert max(map(len, table.split("\n\n")[1].splitlines())) <= 80
+
+
+def test_drives_must_be_told_apart(drives, tmp_path, capsys):
+    (tmp_path / "more").mkdir()
+    write_drive(tmp_path / "more" / "one", frames())
+    same = refusal(capsys, drives[0], tmp_path / "more" / "one")
+    assert "expected drives of different names" in same
+    truth = tmp_path / "truth" / "one.txt"
+    assert f"{truth}: expected a folder" in refusal(capsys, *drives, "--gt", truth)
+
+
+def test_a_bad_drive_is_told_before_another_is_tracked(drives, tracker, tmp_path, capsys):
+    kitti_mots.write(tmp_path / "truth" / "two.txt", annotation(SIZE, CARS + CARS))
+    out = tmp_path / "out"
+    line = refusal(capsys, *drives, "--gt", tmp_path / "truth", "--out", out)
+    assert "two.txt:7: expected frames 0 to 5" in line
+    assert tracker.steps == 0
+    assert not out.exists()
+
+
+def test_a_stopped_evaluation_goes_on(drives, tracker, tmp_path, capsys):
+    arguments = (*drives, "--gt", tmp_path / "truth", "--jobs", "1")
+    run(*arguments, "--out", tmp_path / "whole")
+    out = tmp_path / "out"
+    tracker.steps, tracker.fails_at = 0, LENGTH + 2
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments, "--out", out)
+    assert ended.value.code == 130
+    assert "--resume" in capsys.readouterr().err
+    assert not (out / "scores.json").exists()
+
+    tracker.fails_at = None
+    assert "expected a new or empty folder" in refusal(capsys, *arguments, "--out", out)
+    changed = (*arguments, "--out", out, "--resume", "--set", "tracker.max_misses=3")
+    line = refusal(capsys, *changed)
+    assert "other settings: tracker.max_misses was 15 and is 3 now" in line
+
+    tracker.steps = 0
+    run(*arguments, "--out", out, "--resume")
+    assert tracker.steps == LENGTH
+    assert "1 of 2 sequences were finished before" in capsys.readouterr().out
+    assert files_in(out) == files_in(tmp_path / "whole")
+    run(*arguments, "--out", out, "--resume")
+    assert tracker.steps == LENGTH
+
+
+def test_another_truth_is_another_setting(drives, tmp_path, capsys):
+    out = tmp_path / "out"
+    run(*drives, "--gt", tmp_path / "truth", "--out", out, "--jobs", "1")
+    line = refusal(capsys, *drives, "--out", out, "--resume")
+    assert f'--gt was "{tmp_path / "truth"}" and is null now' in line
+
+
+def test_a_folder_that_is_no_evaluation_is_not_resumed(drives, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").touch()
+    line = refusal(capsys, *drives, "--out", out, "--resume")
+    assert f"{out / 'run.json'}: cannot read it" in line
+
+
+def test_images_are_found_by_their_numbers(tmp_path, monkeypatch, capsys):
+    """Frames 1 and 4 are lost; stamps are tenths of seconds."""
+    present = (0, 2, 3, 5)
+    add_images(tmp_path / "0007", *(f"{number:06d}.png" for number in present), size=SIZE)
+
+    def build(config: object) -> SimpleNamespace:
+        def step(frame: Frame) -> Any:
+            return tracked_frame(SIZE, {8: car(frame.stamp_ns // 10**8)}, frame.stamp_ns)
+
+        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+
+    monkeypatch.setattr("mots_ros.build.build_pipeline", build)
+    kitti_mots.write(tmp_path / "0007.txt", annotation(SIZE, [*CARS, {1004: car(0)}]))
+    out = tmp_path / "out"
+    run(tmp_path / "0007", "--gt", tmp_path / "0007.txt", "--out", out)
+    summary = scores_in(out)["sequences"]["0007"]
+    assert (summary["frames"], summary["frames_without_image"]) == (7, [1, 4, 6])
+    scores = summary["scores"]["car"]
+    assert (scores["TP"], scores["FN"], scores["FP"]) == (4, 3, 0)
+    assert list(kitti_mots.read(out / "results" / "0007.txt").frames) == [0, 2, 3, 5]
+    assert "3 of them (1, 4, 6) without an image, a result for every other" in (
+        capsys.readouterr().out
+    )
+
+
+def test_images_are_found_by_their_stamps(tmp_path, capsys):
+    """Of six frames, the recording lost the third and the fourth."""
+    kept = [frame for number, frame in enumerate(frames()) if number not in (2, 3)]
+    write_drive(tmp_path / "lossy", kept)
+    kitti_mots.write(tmp_path / "truth.txt", annotation(SIZE, CARS))
+    stamps = "".join(f"{START_S + i}.000000007\n" for i in range(LENGTH))
+    (tmp_path / "timestamps.txt").write_text(stamps)
+    out, arguments = tmp_path / "out", (tmp_path / "lossy", "--gt", tmp_path / "truth.txt")
+    run(*arguments, "--gt-stamps", tmp_path / "timestamps.txt", "--out", out)
+    summary = scores_in(out)["sequences"]["lossy"]
+    assert summary["frames_without_image"] == [2, 3]
+    assert (summary["scores"]["car"]["TP"], summary["scores"]["car"]["FN"]) == (4, 2)
+
+    assert "expected frames 0 to 3 of the sequence" in refusal(capsys, *arguments)
+    (tmp_path / "timestamps.txt").write_text("".join(stamps.splitlines(True)[:-1]))
+    line = refusal(capsys, *arguments, "--gt-stamps", tmp_path / "timestamps.txt")
+    assert "image 3 was taken at 105000000007 ns, 1000000000 ns after frame 4" in line
+
+
+def test_recordings_of_several_drives(drives, tmp_path):
+    recorded = tmp_path / "recorded"
+    recorded.mkdir()
+    for name, seen in (("one", (0, 1, 2)), ("two", (2,))):
+        recording = Recording(recorded / name)
+        with recording.bag:
+            recording.label_info("car")
+            for i in seen:
+                recording.masks(START_S + i, tracked_frame(SIZE, {8: car(i)}).label_image)
+                recording.detections(START_S + i, ("8", "car", 0.75, car(i)))
+    out = tmp_path / "out"
+    run(*drives, "--gt", tmp_path / "truth", "--results", recorded, "--out", out, "--jobs", "1")
+    sequences = scores_in(out)["sequences"]
+    assert sequences["one"]["frames_without_result"] == [3, 4, 5]
+    assert sequences["two"]["scores"]["car"]["TP"] == 1
+
+
+def test_text_of_others_beside_images(drives, tmp_path):
+    kitti_mots.write(tmp_path / "one.txt", annotation(SIZE, [{1007: car(i)} for i in range(4)]))
+    out = tmp_path / "out"
+    arguments = ("--gt", tmp_path / "truth", "--results", tmp_path / "one.txt", "--out", out)
+    run(drives[0], *arguments)
+    document = scores_in(out)
+    assert document["parameters"] is None
+    summary = document["sequences"]["one"]
+    assert summary["scores"]["car"]["TP"] == 4
+    assert summary["frames_without_result"] == [4, 5]
+    assert (out / "sequences" / "one" / "contact_sheet.png").exists()
+    assert (out / "results" / "one.txt").read_text() == (tmp_path / "one.txt").read_text()
+
+
+def test_text_alone(tmp_path, capsys):
+    for folder in ("gt", "theirs"):
+        (tmp_path / folder).mkdir()
+        for name in ("0001", "0002"):
+            kitti_mots.write(tmp_path / folder / f"{name}.txt", annotation(SIZE, CARS))
+    kitti_mots.write(tmp_path / "gt" / "0003.txt", annotation(SIZE, CARS))
+    (tmp_path / "theirs" / "0002.txt").write_text("")
+    out = tmp_path / "out"
+    arguments = ("--gt", tmp_path / "gt", "--results", tmp_path / "theirs", "--jobs", "1")
+    run(*arguments, "--out", out)
+    document = scores_in(out)
+    assert list(document["sequences"]) == ["0001", "0002"]
+    combined = document["combined"]["scores"]["car"]
+    assert (combined["TP"], combined["FN"]) == (LENGTH, LENGTH)
+    assert "no results, and therefore no scores, of 0003" in capsys.readouterr().out
+
+    lines = (tmp_path / "gt" / "0001.txt").read_text().splitlines(True)
+    (tmp_path / "theirs" / "0001.txt").write_text("".join([*lines[:2], lines[1]]))
+    line = refusal(capsys, *arguments, "--out", tmp_path / "other")
+    assert "0001.txt:3: expected every id once a frame" in line
+
+
+def test_text_needs_both_sides(tmp_path, capsys):
+    for arguments in ((), ("--gt", tmp_path), ("--results", tmp_path)):
+        with pytest.raises(SystemExit) as ended:
+            run(*arguments)
+        assert ended.value.code == 2
+        assert "name drives, or --gt and --results" in capsys.readouterr().err
+
+
+def test_the_format_may_be_said(tmp_path, capsys):
+    pedestrians = annotation(SIZE, [{2004: car(i)} for i in range(LENGTH)])
+    kitti_mots.write(tmp_path / "a.txt", pedestrians, first_frame=1)
+    arguments = ("--gt", tmp_path / "a.txt", "--results", tmp_path / "a.txt")
+    assert "say --format" in refusal(capsys, *arguments)
+    run(*arguments, "--format", "mots_challenge", "--out", tmp_path / "out")
+    summary = scores_in(tmp_path / "out")["sequences"]["a"]
+    assert summary["frames"] == LENGTH
+    assert list(summary["scores"]) == ["pedestrian"]
+
+
+def test_our_boxes_are_scored_against_boxes(drives, tmp_path):
+    """Kitti's text; in frame 5 the true box is elsewhere."""
+    nowhere = "-1 -1 -1 -1000 -1000 -1000 -10"
+    boxes = [car(i) for i in range(5)] + [(0, 0, 20, 30)]
+    lines = [
+        f"{frame} 1 Car 0 0 -10 {' '.join(map(str, box))} {nowhere}\n"
+        for frame, box in enumerate(boxes)
+    ]
+    (tmp_path / "label.txt").write_text("".join(lines))
+    out = tmp_path / "out"
+    run(drives[0], "--gt", tmp_path / "label.txt", "--out", out)
+    document = scores_in(out)
+    assert document["kind"] == "boxes"
+    scores = document["combined"]["scores"]["car"]
+    # The box of frame 5 is no taller than 25 pixels: KITTI counts no such false alarm.
+    assert (scores["TP"], scores["FN"], scores["FP"]) == (5, 1, 0)
+    assert scores["MOTA"] == pytest.approx(100 * 5 / 6)
+    assert scores["MOTP"] == pytest.approx(100)
+    assert "MOTSA" not in scores
+
+
+def test_public_detections_of_several_drives(drives, tmp_path, monkeypatch):
+    seen: list[list[float]] = []
+
+    def build(config: object) -> SimpleNamespace:
+        def step(frame: Frame) -> Any:
+            assert frame.public is not None
+            seen.extend(np.asarray(frame.public).tolist())
+            return tracked_frame(SIZE, {}, frame.stamp_ns)
+
+        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+
+    monkeypatch.setattr("mots_ros.build.build_pipeline", build)
+    for name in ("one", "two"):
+        (tmp_path / "public" / name / "det").mkdir(parents=True)
+        text = f"3,-1,1,1,{len(name)},40,1\n" if name == "one" else "1,-1,1,1,9,40,1\n"
+        (tmp_path / "public" / name / "det" / "det.txt").write_text(text)
+    run(
+        *(*drives, "--public-detections", tmp_path / "public"),
+        *("--out", tmp_path / "out", "--jobs", "1"),
+    )
+    assert seen == [[0, 0, 3, 40], [0, 0, 9, 40]]
