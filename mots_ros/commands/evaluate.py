@@ -28,6 +28,7 @@ from mots_ros.commands.evaluation_job import EvaluationJob, evaluate, open_drive
 from mots_ros.commands.side_by_side import run_all
 from mots_ros.config import Config, ConfigError, load_config, setting
 from mots_ros.data.bags import is_bag
+from mots_ros.data.checksum import checksum
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.data.track_text import FORMATS, KITTI_MOTS, TextFormat, file_of, files_in, recognise
@@ -250,8 +251,16 @@ def _settings(
         **{name: None if path is None else str(path.absolute()) for name, path in paths.items()},
         "--topic": options.topic,
         "--format": form.name,
+        "weights' checksum": None if config is None else _checksum(config),
         "parameters": None if config is None else config.values(),
     }
+
+
+def _checksum(config: Config) -> str:
+    """Of the weights: training may have replaced them."""
+    from mots_ros.build import weights_path
+
+    return checksum([weights_path(config.detector.weights).read_bytes()], [])
 
 
 def _config(options: argparse.Namespace) -> Config:

@@ -91,7 +91,8 @@ def read_inputs(job: EvaluationJob) -> Inputs:
     images = None if job.drive is None else _numbered(job, job.drive)
     if images is not None:
         size = next(iter(images))[1].size
-        if length is None and not _may_lack_images(images):
+        # A folder may hold but some of a recording: there may be frames after its last image.
+        if length is None and (job.gt_stamps or isinstance(images.drive, BagDrive)):
             length = images.length
     truth = None
     if job.truth is not None:
@@ -159,11 +160,6 @@ def _numbered(job: EvaluationJob, path: Path) -> NumberedDrive:
     if job.gt_stamps is not None:
         return by_stamp(drive, read_stamps(job.gt_stamps))
     return by_file_name(drive) if isinstance(drive, FolderDrive) else by_index(drive)
-
-
-def _may_lack_images(images: NumberedDrive) -> bool:
-    """Whether there may be frames after the last image; a folder may hold some of a recording."""
-    return isinstance(images.drive, FolderDrive)
 
 
 def _track(
