@@ -41,7 +41,7 @@ class Player(Node):
     Messages go out as they were recorded, byte for byte, from when ``listener`` listens to the
     images. The node must be in an executor, which is spun while it waits.
 
-    image_topic, image_type: where they go.
+    image_topic, image_type: where they go, and as what.
     sent: when each image went out (time.monotonic), by its stamp in ns.
     """
 
