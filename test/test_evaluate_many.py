@@ -133,6 +133,17 @@ def test_a_stopped_evaluation_goes_on(drives, tracker, tmp_path, capsys):
     assert tracker.steps == LENGTH
 
 
+def test_a_sequence_whose_files_changed_is_done_again(drives, tracker, tmp_path):
+    out, truth = tmp_path / "out", tmp_path / "truth"
+    arguments = (*drives, "--gt", truth, "--out", out, "--resume", "--jobs", "1")
+    run(*arguments)
+    kitti_mots.write(truth / "two.txt", annotation(SIZE, CARS))
+    tracker.steps = 0
+    run(*arguments)
+    assert tracker.steps == LENGTH
+    assert scores_in(out)["combined"]["scores"]["car"]["MOTSA"] == pytest.approx(100)
+
+
 def test_another_truth_is_another_setting(drives, tmp_path, capsys):
     out = tmp_path / "out"
     run(*drives, "--gt", tmp_path / "truth", "--out", out, "--jobs", "1")
@@ -243,6 +254,18 @@ def test_text_alone(tmp_path, capsys):
     (tmp_path / "theirs" / "0001.txt").write_text("".join([*lines[:2], lines[1]]))
     line = refusal(capsys, *arguments, "--out", tmp_path / "other")
     assert "0001.txt:3: expected every id once a frame" in line
+
+
+def test_scores_do_not_depend_on_how_many_sequences_run_at_once(tmp_path):
+    (tmp_path / "gt").mkdir()
+    for name, cars in (("0001", CARS), ("0002", CARS[:3]), ("0003", CARS[2:])):
+        kitti_mots.write(tmp_path / "gt" / f"{name}.txt", annotation(SIZE, cars))
+    written = []
+    for jobs in ("1", "2"):
+        out = tmp_path / jobs
+        run("--gt", tmp_path / "gt", "--results", tmp_path / "gt", "--out", out, "--jobs", jobs)
+        written.append({**files_in(out), "scores": scores_in(out)})
+    assert written[0] == written[1]
 
 
 def test_text_needs_both_sides(tmp_path, capsys):

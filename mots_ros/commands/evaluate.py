@@ -120,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on in the folder of an evaluation that was stopped: finished sequences remain",
+        help="go on in the folder of an evaluation that was stopped: finished sequences remain, "
+        "unless their files have changed since",
     )
     return parser
 
@@ -157,7 +158,7 @@ def _evaluate(options: argparse.Namespace) -> Report:
         resume_folder(folder, settings)
     else:
         make_folder(folder, settings)
-    left = [job for job in jobs if not is_finished(folder, job.name)]
+    left = [job for job in jobs if not is_finished(folder, job.name, job.files)]
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} sequences were finished before")
     steps = sum(job.steps for job in left)

@@ -52,6 +52,12 @@ class EvaluationJob:
     public: Path | None
 
     @property
+    def files(self) -> list[Path]:
+        """What is read for the job."""
+        paths = (self.truth, self.drive, self.results, self.gt_stamps, self.public)
+        return [path for path in paths if path is not None]
+
+    @property
     def steps(self) -> int:
         """How often ``evaluate`` ticks: for every image that it tracks, or once."""
         return len(open_drive(self.drive, self.topic)) if self.drive and not self.results else 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,9 +90,12 @@ def write_sequence(
     write_json(pictures / _SUMMARY, summary)
 
 
-def is_finished(folder: Path, name: str) -> bool:
-    """Whether ``write_sequence`` came to its end for a sequence of the folder."""
-    return (folder / _SEQUENCES / name / _SUMMARY).is_file()
+def is_finished(folder: Path, name: str, made_from: Iterable[Path] = ()) -> bool:
+    """Whether ``write_sequence`` came to its end after what it was made from changed last."""
+    summary = folder / _SEQUENCES / name / _SUMMARY
+    return summary.is_file() and all(
+        path.stat().st_mtime_ns <= summary.stat().st_mtime_ns for path in made_from
+    )
 
 
 def read_sequences(folder: Path) -> Iterator[tuple[Summary, dict[str, Measures]]]:
