@@ -114,7 +114,7 @@ class TrackerConfig:
         "greedy", "How pairs are chosen from the costs.", choices=("greedy", "hungarian")
     )
     min_affinity: float = parameter(
-        0.1,
+        0.05,
         "Pairs must exceed this affinity (overlap times search score).",
         low=0.0,
         high=1.0,
@@ -134,8 +134,8 @@ class TrackerConfig:
     )
     candidate_boxes: str = parameter(
         "filter",
-        "Size of candidates, and where a track stands whose search finds nothing: filter takes "
-        "both from the motion filter; released from the size map and the last detection.",
+        "filter gives candidates the motion filter's size and its box always counts beside them; "
+        "released takes sizes from the size map, and the last box where the search finds nothing.",
         choices=("filter", "released"),
     )
     search_peak_window: int = parameter(

@@ -84,6 +84,18 @@ def test_an_unfound_track_stands_where_it_should_be() -> None:
     assert ids == {"filter": [1], "released": [2]}
 
 
+def test_a_search_that_errs_does_not_starve_its_track() -> None:
+    """Something undetected elsewhere answers; the object itself stands where it should."""
+    ids = {}
+    for boxes in ("filter", "released"):
+        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
+        tracker.step(observe(0, {1: (10, 10)}))
+        misled = observe(1, {2: (10, 10)})
+        misled.features.search[1, 20, 40] = 1
+        ids[boxes] = tracker.step(misled).ids.tolist()
+    assert ids == {"filter": [1], "released": [2]}
+
+
 def test_a_neighbour_s_size_does_not_mislead() -> None:
     """In a crowd the size map at the response's peak may speak of somebody much larger."""
     ids = {}

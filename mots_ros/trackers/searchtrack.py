@@ -13,8 +13,8 @@ from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 from mots_ros.nets.search import SearchFeatures, search
 
-UNFOUND_SCORE = 0.5
-"""What the box where a track should be counts for when its search finds nothing."""
+STANDING_SCORE = 0.5
+"""What the box where a track should be counts for, beside those that its search finds."""
 
 
 class SearchTracker:
@@ -50,9 +50,10 @@ class SearchTracker:
     ) -> tuple[FloatArray, FloatArray]:
         """Boxes [T, K + 1, 4] in image pixels and their scores [T, K + 1] for every track.
 
-        The last one is where the track should be; it counts only when the search found nothing.
         The search says where an object is; in a crowd, the size map at that very pixel may speak of
-        the neighbour, so the filter says how large it is.
+        the neighbour, so the filter says how large it is. The last box is where the track should
+        be. The released program asks for it only when the search found nothing; then a track whose
+        search errs never takes the detection that lies under it.
         """
         if not tracks:
             return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
@@ -78,8 +79,10 @@ class SearchTracker:
         trusted = scores.cpu().numpy()
         trusted[trusted <= self.config.search_threshold] = 0
         trusted[[track.score < self.config.kernel_threshold for track in tracks]] = 0
-        fallback = np.where(trusted.any(axis=1, keepdims=True), 0, UNFOUND_SCORE)
+        standing = np.full((len(tracks), 1), STANDING_SCORE, np.float32)
+        if not by_filter:
+            standing[trusted.any(axis=1)] = 0
         return (
             np.concatenate([found, expected], axis=1),
-            np.concatenate([trusted, fallback.astype(np.float32)], axis=1),
+            np.concatenate([trusted, standing], axis=1),
         )
