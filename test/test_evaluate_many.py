@@ -308,6 +308,34 @@ def test_our_boxes_are_scored_against_boxes(drives, tmp_path):
     assert "MOTSA" not in scores
 
 
+def test_our_boxes_are_scored_as_mot_challenge_does(tmp_path, monkeypatch):
+    """A sequence in its own folder, with images, truth and length; tracks are of pedestrians."""
+
+    def build(config: object) -> SimpleNamespace:
+        def step(frame: Frame) -> Any:
+            # Files count from 1 at ten a second.
+            return tracked_frame(SIZE, {8: car(frame.stamp_ns // 10**8 - 1)}, frame.stamp_ns)
+
+        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("pedestrian",)))
+
+    monkeypatch.setattr("mots_ros.build.build_pipeline", build)
+    sequence = tmp_path / "MOT17-02"
+    add_images(sequence / "img1", *(f"{number:06d}.jpg" for number in range(1, 5)), size=SIZE)
+    lines = [
+        f"{i + 1},1,{x1 + 1},{y1 + 1},{x2 - x1},{y2 - y1},1,1,1\n"
+        for i, (x1, y1, x2, y2) in enumerate(map(car, range(5)))
+    ]
+    (sequence / "gt").mkdir()
+    (sequence / "gt" / "gt.txt").write_text("".join(lines))
+    (sequence / "seqinfo.ini").write_text("[Sequence]\nseqLength=5\nimWidth=96\nimHeight=48\n")
+    run(sequence, "--gt", sequence, "--out", tmp_path / "out")
+    summary = scores_in(tmp_path / "out")["sequences"]["MOT17-02"]
+    assert (summary["frames"], summary["frames_without_image"]) == (5, [4])
+    scores = summary["scores"]["pedestrian"]
+    assert (scores["TP"], scores["FP"], scores["FN"]) == (4, 0, 1)
+    assert scores["MOTP"] == pytest.approx(100)
+
+
 def test_public_detections_of_several_drives(drives, tmp_path, monkeypatch):
     seen: list[list[float]] = []
 
