@@ -44,6 +44,7 @@ def test_every_frame_is_answered_and_scored_and_a_second_demo_replaces_the_first
     assert "HOTA" in done.stdout
     tracked = TrackedBag(out / "tracked")
     assert (len(tracked), tracked.unpaired) == (LENGTH, ())
+    assert "HOTA" in (out / "report.html").read_text()
     facts = json.loads((out / "report" / "scores.json").read_text())
     (summary,) = facts["sequences"].values()
     assert (summary["frames"], summary["frames_without_result"]) == (LENGTH, [])

@@ -20,6 +20,7 @@ from mots_ros.data import kitti_mots
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.data.bags import BagDrive
 from mots_ros.evaluation.folder import Report, report_recording
+from mots_ros.evaluation.page import page, read_evaluations
 from mots_ros.resources import share
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.replay import Replay
@@ -49,7 +50,7 @@ def main() -> int:
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):
         return 130
-    print(f"\n{report.text()}")
+    print(f"\n{report.text()}\n\n{options.out / 'report.html'} shows it all")
     return 0
 
 
@@ -80,6 +81,7 @@ def run(out: Path, seed: int, length: int, params: Path) -> Report:
     report = report_recording(out / "report", BagDrive(drive), recording, truth)
     if report.unanswered:
         raise DemoError(f"{recording}: detections or masks are missing\n{report.text()}")
+    (out / "report.html").write_text(page(read_evaluations([out / "report"])), encoding="utf-8")
     return report
 
 
