@@ -1,4 +1,4 @@
-"""Say what a weights file holds, or turn a released checkpoint into one of this package's files.
+"""Say what a weights file holds, or turn it into one of this package's files or an ONNX graph.
 
 Reads this package's .safetensors and the .pth files of SearchTrack's and CenterNet's programs.
 Nothing in a file is run, whatever it holds.
@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import Checkpoint, CheckpointError
+from mots_ros.nets.export import ExportError, export
 from mots_ros.nets.searchtrack import NetworkSpec, SearchTrackNet
 
 
@@ -25,23 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         contents = checkpoint.read(options.file)
         if options.task == "convert":
-            convert(contents, options.out)
+            _check_new(options.out, checkpoint.OURS)
+            checkpoint.save(contents.network(), options.out)
+        elif options.task == "export":
+            _check_new(options.out, ".onnx")
+            export(contents.network(), options.out, tuple(options.input))
         print(description(contents, tuple(options.input)))
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, ExportError, OSError) as error:
         parser.exit(2, f"checkpoint: error: {error}\n")
 
 
-def convert(contents: Checkpoint, out: Path) -> None:
-    """Write the network of a file as safetensors.
-
-    Raises:
-        CheckpointError: the file does not hold it whole, or ``out`` exists or is named otherwise.
-    """
-    if out.suffix != checkpoint.OURS:
-        raise CheckpointError(f"{out}: the name must end in {checkpoint.OURS}")
+def _check_new(out: Path, suffix: str) -> None:
+    if out.suffix != suffix:
+        raise CheckpointError(f"{out}: the name must end in {suffix}")
     if out.exists():
         raise CheckpointError(f"{out} exists; it is not overwritten")
-    checkpoint.save(contents.network(), out)
 
 
 def description(contents: Checkpoint, input_size: tuple[int, int]) -> str:
@@ -102,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     tasks = parser.add_subparsers(dest="task", required=True)
     describe = tasks.add_parser("describe", help="classes, heads, size, what it will run")
     turn = tasks.add_parser("convert", help="write it as safetensors, and describe it")
-    for task in (describe, turn):
+    graph = tasks.add_parser("export", help="write it as an ONNX graph, and describe it")
+    for task in (describe, turn, graph):
         task.add_argument("file", type=Path, help=".safetensors or .pth")
         task.add_argument(
             "--input",
@@ -110,9 +110,11 @@ def _parser() -> argparse.ArgumentParser:
             nargs=2,
             default=(384, 1280),
             metavar=("HEIGHT", "WIDTH"),
-            help="network input for which operations are counted; default: 384 1280",
+            help="network input, for which operations are counted and a graph is made; default: "
+            "384 1280",
         )
     turn.add_argument("out", type=Path, help="new file to write, .safetensors")
+    graph.add_argument("out", type=Path, help="new file to write, .onnx")
     return parser
 
 
