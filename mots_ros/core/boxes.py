@@ -22,16 +22,11 @@ def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
 
     Two boxes without area do not overlap.
     """
-    first, second = a[:, None, :], b[None, :, :]
-    common = np.concatenate(
-        [
-            np.maximum(first[..., :2], second[..., :2]),
-            np.minimum(first[..., 2:], second[..., 2:]),
-        ],
-        axis=-1,
-    )
-    intersection = area(common)
-    union = area(first) + area(second) - intersection
+    # Coordinate by coordinate: pairs of numbers in a last axis take half as long again.
+    left, top = (np.maximum.outer(a[:, side], b[:, side]) for side in (0, 1))
+    right, bottom = (np.minimum.outer(a[:, side], b[:, side]) for side in (2, 3))
+    intersection = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    union = np.add.outer(area(a), area(b)) - intersection
     nothing = np.zeros_like(intersection)
     overlap: NDArray[Any] = np.divide(intersection, union, out=nothing, where=union > 0)
     return overlap

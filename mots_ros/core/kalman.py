@@ -58,8 +58,8 @@ def update(mean: Mean, covariance: Covariance, box: NDArray[Any]) -> tuple[Mean,
 
 
 def box_of(mean: Mean) -> NDArray[np.float64]:
-    """The box [4] of a state; its centre alone where the area is not positive."""
-    return boxes.from_cxsr(mean[:4])
+    """The box [..., 4] of a state [..., 7]; its centre alone where the area is not positive."""
+    return boxes.from_cxsr(mean[..., :4])
 
 
 def _measured(box: NDArray[Any]) -> NDArray[np.float64]:

@@ -58,10 +58,10 @@ class SearchTracker:
         if not tracks:
             return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
         by_filter = self.config.candidate_boxes == "filter"
-        expected = np.array(
-            [kalman.box_of(track.mean) if by_filter else track.box for track in tracks], np.float32
-        ).reshape(-1, 1, 4)
-        centres = letterbox.image_to_map(np.array([track.mean[:2] for track in tracks]))
+        means = np.array([track.mean for track in tracks])
+        stand = kalman.box_of(means) if by_filter else np.array([track.box for track in tracks])
+        expected = stand.astype(np.float32)[:, None]
+        centres = letterbox.image_to_map(means[:, :2])
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])
             boxes, scores = search(

@@ -27,7 +27,7 @@ class SortTracker:
         """See ``Tracker.step``."""
         detections = observation.detections
         tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
-        expected = np.array([kalman.box_of(track.mean) for track in tracks]).reshape(-1, 4)
+        expected = kalman.box_of(np.array([track.mean for track in tracks]).reshape(-1, 7))
         affinity = boxes.iou(expected, detections.boxes)
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)
