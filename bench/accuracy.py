@@ -18,7 +18,7 @@ from statistics import mean
 from typing import Any
 
 from ablations import FULL, NO_SEARCH, trackers
-from terminal import command, config_of, plain, run
+from terminal import command, config_of, plain, run, whole_number
 
 from mots_ros.build import build_detector
 from mots_ros.core.types import Frame, Observation
@@ -70,11 +70,15 @@ class Once:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = command(__doc__ or "")
-    parser.add_argument("--streets", type=_seed, nargs="+", metavar="SEED", help="default: 0 1 2")
+    parser.add_argument(
+        "--streets", type=whole_number(0), nargs="+", metavar="SEED", help="default: 0 1 2"
+    )
     parser.add_argument(
         "--replicas", type=Path, nargs="+", default=[], metavar="TXT", help="KITTI MOTS annotations"
     )
-    parser.add_argument("--length", type=_length, default=200, help="at most so many frames each")
+    parser.add_argument(
+        "--length", type=whole_number(1), default=200, help="at most so many frames each"
+    )
     parser.add_argument("--ablations", action="store_true")
     run(parser, measure_drives, arguments)
 
@@ -218,18 +222,6 @@ def _values(measured: Sequence[Measured]) -> dict[str, Any]:
             for title, group in _groups(measured).items()
         },
     }
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, found '{text}'")
-    return int(text)
-
-
-def _length(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import peers
 from association_tables import Scores, save_plot, score_tables, time_table
 from linkers import AT_ONCE, OURS, SEARCHING
 from linking import SCORE, Damage, Recorded, Setup, measure_sequence
-from terminal import command, config_of, run
+from terminal import check_new, command, config_of, run
 
 from mots_ros.commands.side_by_side import run_all
 from mots_ros.data import kitti_mots
@@ -97,8 +97,7 @@ def measure_linking(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     config = config_of(options, unused).with_values(AT_ONCE)
     if config.detector.threads == 0:
         config = config.with_values({"detector.threads": 1})  # for the same digits with any --jobs
-    if options.plot is not None and options.plot.exists():
-        raise EvaluationError(f"{options.plot} exists; it is not overwritten")
+    check_new(options.plot)
     recorded = _read(options.annotations, options.length)
     groups = _groups(list(recorded), options.held_out)
     versions = peers.versions(

@@ -23,7 +23,6 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from mots_ros.core.types import TrackedFrame
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.street import StreetDrive
 from mots_ros.progress import progress
@@ -115,10 +114,8 @@ def main() -> int:
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(share("config") / "fast_dds.xml")
     size = (188, 621) if options.rate is None else (375, 1242)
-    images = []
-    for item in StreetDrive(seed=15, length=DRIVE_FRAMES, size=size):
-        empty = TrackedFrame(0, "camera", None, None, None)  # type: ignore[arg-type]
-        images.append(to_rgb_message(empty, item.frame.image))
+    drive = StreetDrive(seed=15, length=DRIVE_FRAMES, size=size)
+    images = [to_rgb_message(item.frame, item.frame.image) for item in drive]
     command = [sys.executable, "-m", "mots_ros.ros.tracker_node", "--ros-args"]
     node = subprocess.Popen([*command, "-p", f"detector.input_width:={options.width}"])
     memory: dict[int, float] = {}

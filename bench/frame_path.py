@@ -30,7 +30,7 @@ import torch
 from matplotlib.figure import Figure
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
-from terminal import command, config_of, run
+from terminal import check_new, command, config_of, run, whole_number
 
 import mots_ros.pipeline
 import mots_ros.trackers.searchtrack
@@ -64,11 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = command(__doc__ or "")
     parser.add_argument("--models", nargs="+", choices=("light", "dla34"), default=["light"])
-    parser.add_argument("--tracks", nargs="+", type=_whole, default=[20], metavar="N")
+    count = whole_number(1)
+    parser.add_argument("--tracks", nargs="+", type=count, default=[20], metavar="N")
     parser.add_argument(
         "--images", nargs="+", type=_size, default=[(375, 1242)], metavar="WIDTHxHEIGHT"
     )
-    parser.add_argument("--frames", type=_whole, default=50, help="timed; default: 50")
+    parser.add_argument("--frames", type=count, default=50, help="timed; default: 50")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="new file with the stages")
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two runs' --out"
@@ -78,8 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """What the options ask for, as text and as plain values."""
-    if options.plot is not None and options.plot.exists():
-        raise EvaluationError(f"{options.plot} exists; it is not overwritten")
+    check_new(options.plot)
     runs = []
     with TemporaryDirectory() as folder:
         for model in options.models:
@@ -113,9 +113,8 @@ def timed(
         "tracker.birth_threshold": 0.0,
         "tracker.max_misses": 0,
     }
-    item = StreetDrive(seed=1, length=1, size=size).frame(0)
-    empty = TrackedFrame(0, "camera", None, None, None)  # type: ignore[arg-type]
-    message = to_rgb_message(empty, item.frame.image)
+    frame = StreetDrive(seed=1, length=1, size=size).frame(0).frame
+    message = to_rgb_message(frame, frame.image)
     pipeline = build_pipeline(config.with_values(values))
     whole = [_tick(pipeline, message, number, tracks) for number in range(WARM_UP + frames)]
     stages: Times = defaultdict(list)
@@ -237,12 +236,6 @@ def _listed(rows: list[list[str]]) -> str:
 def _cell(milliseconds: Sequence[float]) -> str:
     middle, late = np.percentile(milliseconds, (50, 99))
     return f"{middle:.1f} ({late:.1f})"
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
-    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -45,8 +45,7 @@ def run(
     """
     options = parser.parse_args(arguments)
     try:
-        if options.out is not None and options.out.exists():
-            raise EvaluationError(f"{options.out} exists; it is not overwritten")
+        check_new(options.out)
         if options.out is not None and not options.out.parent.is_dir():
             raise EvaluationError(f"{options.out.parent}: expected a folder for {options.out.name}")
         text, values = measure(options)
@@ -59,6 +58,25 @@ def run(
         OSError,
     ) as error:
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+
+
+def check_new(path: Path | None) -> None:
+    """Raise EvaluationError where something is in the way of a file that will be written."""
+    if path is not None and path.exists():
+        raise EvaluationError(f"{path} exists; it is not overwritten")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """For argparse: a whole number that is not below ``least``."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} on, found '{text}'"
+            )
+        return int(text)
+
+    return parse
 
 
 def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mots_ros.data.drives import Drive
 from mots_ros.data.kitti_mots import Annotation
@@ -23,13 +23,12 @@ from mots_ros.data.track_text import KITTI_MOTS, TextFormat
 from mots_ros.data.tracked_bags import TrackedBag
 from mots_ros.evaluation.collect import match_by_stamp
 from mots_ros.evaluation.errors import EvaluationError
-from mots_ros.evaluation.numbering import by_index
+from mots_ros.evaluation.numbering import by_index, runs
 from mots_ros.evaluation.scores import check_fits, combine
 from mots_ros.evaluation.sequence import read_sequences, write_sequence
-from mots_ros.evaluation.summary import Document, Summary, read_json, scored, write_json
+from mots_ros.evaluation.summary import SCORES, Document, Summary, read_json, scored, write_json
 from mots_ros.evaluation.table import document_table, score_csv
 
-_SCORES = "scores.json"
 _SETTINGS = "run.json"
 _MAX_LISTED = 6
 
@@ -94,11 +93,6 @@ def resume_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         raise EvaluationError(f"{folder}: cannot go on with other settings: {'; '.join(changed)}")
 
 
-def load_scores(folder: Path) -> Document:
-    """The scores in an evaluation's folder; raises EvaluationError where there are none."""
-    return cast(Document, read_json(folder / _SCORES))
-
-
 def report_recording(
     folder: Path,
     drive: Drive,
@@ -146,7 +140,7 @@ def write_scores(
     }
     if measures:
         (folder / "scores.csv").write_text(score_csv(document), encoding="utf-8")
-    write_json(folder / _SCORES, document)
+    write_json(folder / SCORES, document)
     return Report(folder, document)
 
 
@@ -167,12 +161,10 @@ def _about(summary: Summary) -> str:
 
 def _listed(frames: Sequence[int]) -> str:
     """How many frames, and which stretches of them."""
-    stretches: list[list[int]] = []
-    for frame in frames:
-        if stretches and stretches[-1][-1] == frame - 1:
-            stretches[-1][1:] = [frame]
-        else:
-            stretches.append([frame])
-    shown = ", ".join(" to ".join(map(str, ends)) for ends in stretches[:_MAX_LISTED])
+    stretches = runs(frames)
+    shown = ", ".join(
+        f"{first} to {last}" if first < last else f"{first}"
+        for first, last in stretches[:_MAX_LISTED]
+    )
     more = ", ..." if len(stretches) > _MAX_LISTED else ""
     return f"{len(frames)} of them ({shown}{more})"

@@ -42,6 +42,17 @@ class NumberedDrive:
         return zip(self.numbers, self.drive, strict=True)
 
 
+def runs(frames: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of every stretch of consecutive numbers; ``frames`` ascend."""
+    found: list[tuple[int, int]] = []
+    for frame in frames:
+        if found and found[-1][1] == frame - 1:
+            found[-1] = found[-1][0], frame
+        else:
+            found.append((frame, frame))
+    return found
+
+
 def by_index(drive: Drive) -> NumberedDrive:
     """Take the i-th image for frame i."""
     return NumberedDrive(drive, range(len(drive)), len(drive))

@@ -13,6 +13,9 @@ import numpy as np
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import Measures, Values, class_scores, curves, score_values
 
+SCORES = "scores.json"
+"""What the file with the Document is called in an evaluation's folder."""
+
 
 class Scored(TypedDict):
     """Scores, and HOTA, DetA, AssA and LocA over ``alpha``, by class name.

@@ -48,15 +48,15 @@ def to_messages(
     return detections, _image(header, "mono16", tracked.label_image)
 
 
-def to_rgb_message(tracked: TrackedFrame, image: ImageArray) -> Image:
-    """An RGB picture of a tracked frame as an rgb8 message with its camera's header."""
-    return _image(to_header(tracked), "rgb8", image)
+def to_rgb_message(frame: Frame | TrackedFrame, image: ImageArray) -> Image:
+    """An RGB picture of a frame as an rgb8 message with its camera's header."""
+    return _image(to_header(frame), "rgb8", image)
 
 
-def to_header(tracked: TrackedFrame) -> Header:
+def to_header(frame: Frame | TrackedFrame) -> Header:
     """The header that everything derived from this frame carries: the camera's."""
-    header = Header(frame_id=tracked.frame_id)
-    header.stamp.sec, header.stamp.nanosec = divmod(tracked.stamp_ns, 10**9)
+    header = Header(frame_id=frame.frame_id)
+    header.stamp.sec, header.stamp.nanosec = divmod(frame.stamp_ns, 10**9)
     return header
 
 

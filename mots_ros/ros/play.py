@@ -137,7 +137,7 @@ class Player(Node):
         )
 
     def _wait_for_listener(self) -> None:
-        topic = self._images.topic_name
+        topic = self.image_topic
 
         def heard() -> bool:
             # Who is only announced, and not matched yet, would miss the first image.

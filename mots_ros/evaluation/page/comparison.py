@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
+from mots_ros.evaluation.numbering import runs
 from mots_ros.evaluation.page.evaluations import (
     Evaluation,
     class_names,
@@ -82,11 +82,9 @@ def missing_frames(evaluations: Sequence[Evaluation]) -> Markup:
 
 def ranges(frames: Sequence[int]) -> str:
     """Ascending numbers, those that follow each other as one: 2, 4-7."""
-    runs = [
-        [frame for _, frame in run]
-        for _, run in groupby(enumerate(frames), lambda item: item[1] - item[0])
-    ]
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+    return ", ".join(
+        f"{first}-{last}" if first < last else f"{first}" for first, last in runs(frames)
+    )
 
 
 def _parameter_rows(values: dict[str, list[Any]]) -> Iterator[Markup]:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Union, cast, get_args, get_origin, get_type_h
 
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import Values
-from mots_ros.evaluation.summary import Document, Summary, read_json
+from mots_ros.evaluation.summary import SCORES, Document, Summary, read_json
 
 _KINDS = ("masks", "boxes")
 _LONGEST = 60  # characters of a value in a message
@@ -85,7 +85,7 @@ def read_evaluations(folders: Sequence[Path]) -> list[Evaluation]:
 
 def read(folder: Path) -> Document:
     """The checked content of a folder's scores.json; raises EvaluationError."""
-    path = folder / "scores.json"
+    path = folder / SCORES
     if not path.is_file():
         raise EvaluationError(f"{path}: no such file; expected the folder of a finished evaluation")
     document = read_json(path)
