@@ -50,9 +50,10 @@ def run_all(
                         finished.result()
                 return [finished.result() for finished in submitted]
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
                 for process in multiprocessing.active_children():
                     process.terminate()
+                # Waits: until then, a thread of the pool is still burying them.
+                pool.shutdown(cancel_futures=True)
                 raise
 
 
