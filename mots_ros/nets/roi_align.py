@@ -1,0 +1,50 @@
+"""Features of regions in a fixed size (ROIAlign of Mask R-CNN), in plain PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SAMPLES = 2
+"""Points per bin and direction."""
+
+
+def roi_align(features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut every box into a grid and average SAMPLES x SAMPLES points in each of its bins.
+
+    Points between pixels are interpolated bilinearly; outside the map everything is 0. Pixel i
+    covers [i, i + 1), so this is what other libraries call aligned.
+
+    Args:
+        features: [B, C, H, W].
+        boxes: [N, 4] xyxy in map coordinates.
+        frame: int64 [N], the map that each box lies in.
+        size: rows and columns of the grid.
+
+    Returns:
+        [N, C, rows, columns]; gradients reach the features.
+    """
+    rows, columns = size
+    height, width = features.shape[2:]
+    # grid_sample's -1 and 1 are the map's edges.
+    x = _points(boxes[:, 0], boxes[:, 2], columns) * (2 / width) - 1
+    y = _points(boxes[:, 1], boxes[:, 3], rows) * (2 / height) - 1
+    shape = (len(boxes), rows * SAMPLES, columns * SAMPLES)
+    points = torch.stack((x[:, None, :].expand(shape), y[:, :, None].expand(shape)), dim=-1)
+    regions = features.new_zeros(len(boxes), features.shape[1], rows, columns)
+    for number in frame.unique().tolist():
+        chosen = frame == number
+        sampled = F.grid_sample(
+            features[number : number + 1], points[chosen].flatten(0, 1)[None], align_corners=False
+        )
+        sampled = sampled[0].unflatten(1, (-1, rows * SAMPLES)).transpose(0, 1)
+        regions[chosen] = F.avg_pool2d(sampled, SAMPLES)
+    return regions
+
+
+def _points(low: Tensor, high: Tensor, bins: int) -> Tensor:
+    """The sampled coordinates [N, bins * SAMPLES] between the two ends [N] of every box."""
+    count = bins * SAMPLES
+    steps = (torch.arange(count, device=low.device, dtype=low.dtype) + 0.5) / count
+    return low[:, None] + (high - low)[:, None] * steps
