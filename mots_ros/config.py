@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,60 @@ class DetectorConfig:
 
 
 @dataclass(frozen=True)
+class TrackRCNNConfig:
+    """TrackR-CNN's association (section 5)."""
+
+    mask_threshold: tuple[float, ...] = parameter(
+        (0.3,),
+        "Masks must overlap more than this with a propagated one, for each class or for all.",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class SiamMOTConfig:
+    """SiamMOT's solver (section 3.4)."""
+
+    alpha: float = parameter(
+        0.4, "A track goes on while it is visible with more than this.", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class DIORConfig:
+    """DIOR's association (section 3.4)."""
+
+    retrieval_s: float = parameter(
+        0.2, "Seconds for which a lost track can be retrieved.", low=0.0, high=60.0
+    )
+
+
+@dataclass(frozen=True)
+class CSTrackConfig:
+    """CSTrack's cascade (section III-E)."""
+
+    template_decay: float = parameter(
+        0.9, "What remains of a track's template when it is seen again.", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
 class TrackerConfig:
-    """Association and the life of a track."""
+    """Association and the life of a track.
+
+    What only one of the sibling trackers reads is in a group of its own.
+    """
 
     name: str = parameter(
         "searchtrack",
-        "searchtrack, or sort: the same detections linked by box overlap alone.",
-        choices=("searchtrack", "sort"),
+        "Which tracker. sort links the same detections by box overlap alone.",
+        choices=("searchtrack", "trackrcnn", "siammot", "dior", "cstrack", "sort"),
+    )
+    head: str = parameter(
+        "",
+        "Weights of what trackrcnn, siammot, dior and cstrack add to the network, as "
+        "detector.weights; empty takes <name>_light.safetensors.",
     )
     assignment: str = parameter(
         "greedy", "How pairs are chosen from the costs.", choices=("greedy", "hungarian")
@@ -157,6 +204,10 @@ class TrackerConfig:
         high=1000.0,
         restart=True,
     )
+    trackrcnn: TrackRCNNConfig = field(default_factory=TrackRCNNConfig)
+    siammot: SiamMOTConfig = field(default_factory=SiamMOTConfig)
+    dior: DIORConfig = field(default_factory=DIORConfig)
+    cstrack: CSTrackConfig = field(default_factory=CSTrackConfig)
 
 
 @dataclass(frozen=True)
@@ -181,7 +232,7 @@ class NodeConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that can be set. Parameter names are ``stage.field``."""
+    """Everything that can be set. Parameter names are ``stage.field`` or ``stage.group.field``."""
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -194,40 +245,43 @@ class Config:
             ConfigError: a name is unknown, a value has the wrong type or range, or two do not fit
                 together.
         """
-        changes: dict[str, dict[str, Any]] = {}
+        config = self
         known = parameters()
         for name, value in values.items():
             if name not in known:
                 raise ConfigError(f"unknown parameter '{name}'; {alternatives(name, known)}")
-            stage, key = name.split(".")
-            changes.setdefault(stage, {})[key] = checked(name, known[name], value)
-        config = dataclasses.replace(
-            self,
-            **{
-                stage: dataclasses.replace(getattr(self, stage), **values)
-                for stage, values in changes.items()
-            },
-        )
+            config = _replaced(config, name.split("."), checked(name, known[name], value))
         if config.detector.fit == "keep_small" and config.detector.input_height == 0:
             raise ConfigError("'detector.fit' keep_small needs a 'detector.input_height' above 0")
         return config
 
     def values(self) -> dict[str, Any]:
         """All values by parameter name."""
-        return {
-            f"{stage.name}.{key}": value
-            for stage in dataclasses.fields(self)
-            for key, value in dataclasses.asdict(getattr(self, stage.name)).items()
-        }
+        return _flattened(dataclasses.asdict(self))
 
 
 def parameters() -> dict[str, dataclasses.Field[Any]]:
     """Every parameter's dataclass field (default, metadata) by its name."""
-    return {
-        f"{stage.name}.{entry.name}": entry
-        for stage in dataclasses.fields(Config)
-        for entry in dataclasses.fields(stage.default_factory)  # type: ignore[arg-type]
-    }
+    return _fields_of(Config, "")
+
+
+def _fields_of(group: Any, prefix: str) -> dict[str, dataclasses.Field[Any]]:
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for entry in dataclasses.fields(group):
+        name = f"{prefix}{entry.name}"
+        if dataclasses.is_dataclass(entry.default_factory):
+            found.update(_fields_of(entry.default_factory, f"{name}."))
+        else:
+            found[name] = entry
+    return found
+
+
+def _replaced(group: Any, path: list[str], value: Any) -> Any:
+    """A configuration, or a part of it, with one value put in its place."""
+    name, *rest = path
+    return dataclasses.replace(
+        group, **{name: _replaced(getattr(group, name), rest, value) if rest else value}
+    )
 
 
 def load_config(path: Path) -> Config:
@@ -304,6 +358,8 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
     """``value`` in the type of a field made by ``parameter``, or a ConfigError."""
     kind = type(entry.default)
+    if kind is tuple:
+        return _checked_floats(name, entry, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:
@@ -318,3 +374,14 @@ def checked(name: str, entry: dataclasses.Field[Any], value: Any) -> Any:
     if choices is not None and value not in choices:
         raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'")
     return value
+
+
+def _checked_floats(name: str, entry: dataclasses.Field[Any], values: Any) -> tuple[float, ...]:
+    """One number or several, each in the range of the field."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ConfigError(f"'{name}' must be a list of numbers, not {values!r}")
+    one: Any = field(default=0.0, metadata=entry.metadata)
+    floats = tuple(checked(name, one, value) for value in values)
+    if not floats:
+        raise ConfigError(f"'{name}' must be a list of at least one number")
+    return floats

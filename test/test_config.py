@@ -37,12 +37,25 @@ def test_whole_number_for_a_float() -> None:
         ("detector.max_detections", 2.0, "must be int, not 2.0"),
         ("detector.peak_window", 4, "must be 1 plus a multiple of 2, not 4"),
         ("detector.input_width", 650, "must be 64 plus a multiple of 32, not 650"),
+        ("tracker.siammot", {}, "unknown parameter 'tracker.siammot'"),
+        ("tracker.trackrcnn.mask_threshold", 0.5, "must be a list of numbers, not 0.5"),
+        ("tracker.trackrcnn.mask_threshold", [], "must be a list of at least one number"),
+        ("tracker.trackrcnn.mask_threshold", [0.5, 2], r"must be in \[0.0, 1.0\], not 2"),
         ("tracker.assignment", "auction", "must be one of greedy, hungarian, not 'auction'"),
     ],
 )
 def test_wrong_values_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config().with_values({name: value})
+
+
+def test_groups_lie_within_stages() -> None:
+    values = {"tracker.siammot.alpha": 0.25, "tracker.trackrcnn.mask_threshold": [0.5, 1]}
+    config = Config().with_values({"tracker.max_misses": 3, **values})
+    assert config.tracker.max_misses == 3
+    assert config.tracker.siammot.alpha == 0.25
+    assert config.tracker.trackrcnn.mask_threshold == (0.5, 1.0)
+    assert config.values()["tracker.siammot.alpha"] == 0.25
 
 
 def test_file_with_nested_and_dotted_keys(tmp_path: Path) -> None:

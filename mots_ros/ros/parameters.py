@@ -37,6 +37,8 @@ def declare(node: Node) -> Config:
         node.undeclare_parameter(name)
     known = parameters()
     for name, value in config.values().items():
+        if isinstance(value, tuple):
+            value = list(value)
         node.declare_parameter(name, value, describe(known[name]), ignore_override=True)
     return config
 
@@ -52,7 +54,9 @@ def describe(entry: dataclasses.Field[Any]) -> ParameterDescriptor:
         descriptor.additional_constraints = f"one of {', '.join(about['choices'])}"
     if about["low"] is not None:
         # Every number has both ends.
-        if isinstance(entry.default, float):
+        if isinstance(entry.default, tuple):
+            descriptor.additional_constraints = f"each in [{about['low']}, {about['high']}]"
+        elif isinstance(entry.default, float):
             limits = FloatingPointRange(from_value=about["low"], to_value=about["high"])
             descriptor.floating_point_range = [limits]
         else:
@@ -101,11 +105,14 @@ class LiveConfig:
 def _whole_numbers_as_doubles(changes: list[Parameter[Any]]) -> list[Parameter[Any]]:
     """What was meant by ``ros2 param set ... 1`` where a double is declared."""
     known = parameters()
-    return [
-        Parameter(change.name, Parameter.Type.DOUBLE, float(change.value))
-        if change.type_ == Parameter.Type.INTEGER
-        and change.name in known
-        and isinstance(known[change.name].default, float)
-        else change
-        for change in changes
-    ]
+
+    def meant(change: Parameter[Any]) -> Parameter[Any]:
+        default = known[change.name].default if change.name in known else None
+        if change.type_ == Parameter.Type.INTEGER and isinstance(default, float):
+            return Parameter(change.name, Parameter.Type.DOUBLE, float(change.value))
+        if change.type_ == Parameter.Type.INTEGER_ARRAY and isinstance(default, tuple):
+            numbers = [float(number) for number in change.value]
+            return Parameter(change.name, Parameter.Type.DOUBLE_ARRAY, numbers)
+        return change
+
+    return [meant(change) for change in changes]
