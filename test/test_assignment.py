@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mots_ros.core.assignment import METHODS, greedy, hungarian
+from mots_ros.core.assignment import METHODS, continued, greedy, hungarian
 
 INF = np.inf
 
@@ -98,3 +98,21 @@ def test_nothing_to_match(method):
         assert matches.pairs.shape == (0, 2)
         assert (len(matches.unmatched_rows), len(matches.unmatched_cols)) == shape
     assert len(method(np.full((2, 3), INF)).pairs) == 0
+
+
+def test_a_cascade_goes_on_with_what_is_left():
+    """The first stage takes (1, 0) alone; by the second cost that pair would be the dearest."""
+    first = greedy(np.array([[INF, INF], [0.5, INF], [INF, INF]]))
+    matches = continued(first, np.array([[0.1, 0.8], [9.0, 9.0], [0.1, 0.3]]), hungarian)
+    assert matches.pairs.tolist() == [[1, 0], [2, 1]]
+    assert matches.unmatched_rows.tolist() == [0]
+    assert matches.unmatched_cols.tolist() == []
+
+
+@pytest.mark.parametrize("method", METHODS.values())
+@given(cost=costs)
+def test_a_cascade_of_one_cost_is_its_first_stage(method, cost):
+    nothing = method(np.full(cost.shape, INF))
+    np.testing.assert_array_equal(continued(nothing, cost, method).pairs, method(cost).pairs)
+    whole = method(cost)
+    np.testing.assert_array_equal(continued(whole, cost, method).pairs, whole.pairs)

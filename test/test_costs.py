@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mots_ros.core.costs import matching_cost, search_affinity
+from mots_ros.core import kalman
+from mots_ros.core.costs import (
+    cosine_distance,
+    gating_distance,
+    matching_cost,
+    search_affinity,
+)
 
 LEFT, RIGHT, BOTH = [0, 0, 10, 10], [20, 0, 30, 10], [0, 0, 30, 10]
 
@@ -47,3 +53,39 @@ def test_an_affinity_must_exceed_the_minimum():
     assert matching_cost(np.array([[0.25]]), labels, labels, 0.25) == np.inf
     assert matching_cost(np.array([[0.25]]), labels, labels, 0.2) == 0.75
     assert matching_cost(np.array([[0.0]]), labels, labels, 0.0) == np.inf
+
+
+def test_cosine_distance_by_hand():
+    """Length does not matter; nothing is at a right angle to everything."""
+    templates = np.array([[3.0, 4.0], [0.0, 0.0]])
+    embeddings = np.array([[4.0, 3.0], [-6.0, -8.0], [0.8, -0.6]])
+    np.testing.assert_allclose(cosine_distance(templates, embeddings), [[0.04, 2, 1], [1, 1, 1]])
+
+
+def test_gating_distance_by_hand():
+    """A box 40 wide and 20 high: errors of 1 pixel, 80 square pixels and 0.1 count beside the
+    filter's own variances."""
+    mean = np.array([[100.0, 50, 800, 2, 0, 0, 0]])
+    covariance = np.diag([3.0, 8, 9600, 0.03, 1, 1, 1])[None]
+    moved = [[82, 40, 122, 60], [80, 43, 120, 63]]
+    grown = [[75, 50 - 80 / 7, 125, 50 + 80 / 7]]  # 8 / 7 of the area, 50 / (160 / 7) of the aspect
+    area, aspect = 800 * 3 / 7, 50 / (160 / 7) - 2
+    expected = [2**2 / 4, 3**2 / 9, area**2 / 16000 + aspect**2 / 0.04]
+    found = gating_distance(mean, covariance, np.array(moved + grown))
+    np.testing.assert_allclose(found, [expected])
+
+
+def test_the_gate_opens_while_an_object_is_unseen():
+    mean, covariance = kalman.initiate(np.array([0, 0, 40, 20]))
+    beside = np.array([[30, 0, 70, 20]])
+    distances = []
+    for _ in range(3):
+        mean, covariance = kalman.predict(mean, covariance, 1.0)
+        distances.append(float(gating_distance(mean[None], covariance[None], beside)[0, 0]))
+    assert distances[0] > distances[1] > distances[2] > 0
+
+
+def test_nothing_to_gate():
+    nothing, one = np.zeros((0, 7)), np.zeros((1, 4))
+    assert gating_distance(nothing, np.zeros((0, 7, 7)), one).shape == (0, 1)
+    assert gating_distance(np.ones((2, 7)), np.stack([np.eye(7)] * 2), one[:0]).shape == (2, 0)

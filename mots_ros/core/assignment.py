@@ -62,6 +62,20 @@ def hungarian(cost: NDArray[Any]) -> Matches:
     return _matches(np.stack([rows[real], columns[real]], axis=1), cost.shape)
 
 
+def continued(
+    first: Matches, cost: NDArray[Any], method: Callable[[NDArray[Any]], Matches]
+) -> Matches:
+    """A cascade goes on: ``first``, and how ``method`` pairs what it left by another ``cost``.
+
+    ``cost`` is [R, C] as before; only rows and columns that have no partner yet count.
+    """
+    rows, columns = first.unmatched_rows, first.unmatched_cols
+    rest = method(cost[np.ix_(rows, columns)])
+    pairs = np.stack([rows[rest.pairs[:, 0]], columns[rest.pairs[:, 1]]], axis=1)
+    pairs = np.concatenate([first.pairs, pairs])
+    return _matches(pairs[np.argsort(pairs[:, 0])], cost.shape)
+
+
 METHODS: dict[str, Callable[[NDArray[Any]], Matches]] = {"greedy": greedy, "hungarian": hungarian}
 """The choices of the ``tracker.assignment`` parameter."""
 

@@ -43,3 +43,42 @@ def matching_cost(
     """
     allowed = (track_labels[:, None] == labels[None, :]) & (affinity > min_affinity)
     return np.where(allowed, 1 - affinity, np.inf)
+
+
+def cosine_distance(templates: NDArray[Any], embeddings: NDArray[Any]) -> NDArray[Any]:
+    """One minus the cosine between every template [T, D] and every embedding [N, D], in [0, 2].
+
+    A vector without length is at a right angle to all others.
+    """
+    cosine: NDArray[Any] = _unit(templates) @ _unit(embeddings).T
+    return 1 - cosine
+
+
+def gating_distance(
+    means: NDArray[Any], covariances: NDArray[Any], detected: NDArray[Any]
+) -> NDArray[Any]:
+    """The squared Mahalanobis distance [T, N] of where boxes are from where filters expect them.
+
+    The motion filter counts a detection's error in pixels, as SORT does, however large the object
+    is; what is likely must grow with it. So the error is DeepSORT's here: a twentieth of the
+    expected height in the centre and in the height, which is a tenth of the area, and 0.1 in the
+    aspect.
+
+    Args:
+        means: [T, 7] and covariances [T, 7, 7] of ``core.kalman``, predicted.
+        detected: [N, 4] boxes.
+    """
+    expected = means[:, :4]
+    area, aspect = np.maximum(expected[:, 2:], 1e-6).T
+    height = np.sqrt(area / aspect)
+    deviation = np.stack([height / 20, height / 20, area / 10, np.full_like(area, 0.1)], axis=1)
+    spread = covariances[:, :4, :4] + deviation[:, :, None] ** 2 * np.eye(4)
+    error = boxes.to_cxsr(detected)[None] - expected[:, None]
+    distance: NDArray[Any] = (error @ np.linalg.inv(spread) * error).sum(axis=2)
+    return distance
+
+
+def _unit(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors [..., D] in length 1; those without length stay."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1)
