@@ -7,6 +7,7 @@ carry tensors alone; their network is told from the names. Nothing in a file is 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from mots_ros.nets.searchtrack import DLA34, NetworkSpec, SearchTrackNet
 
@@ -55,11 +56,16 @@ class Checkpoint:
             CheckpointError: the tensors are not the network's.
         """
         net = SearchTrackNet(self.spec)
-        expected, found = _shapes(net.state_dict()), _shapes(self.weights)
-        if found != expected:
-            raise CheckpointError(f"{self.path}: {_difference(expected, found)}")
-        net.load_state_dict(self.weights)
+        fill(net, self.weights, self.path)
         return net.eval()
+
+    def fingerprint(self) -> str:
+        """The same for files with the same tensors, whatever their format."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.weights.items()):
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,7 @@ class Transfer:
 
 def save(net: SearchTrackNet, path: Path) -> None:
     """Write the weights and the spec; the file appears whole or not at all."""
-    partial = path.with_suffix(".partial")
-    weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
-    save_file(weights, partial, metadata={"spec": json.dumps(dataclasses.asdict(net.spec))})
-    partial.replace(path)
+    write_tensors(path, net, {"spec": json.dumps(dataclasses.asdict(net.spec))})
 
 
 def load(path: Path) -> SearchTrackNet:
@@ -123,20 +126,49 @@ def read(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, or holds more than data.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such weights file")
     return _read_ours(path) if path.suffix == OURS else _read_released(path)
 
 
-def _read_ours(path: Path) -> Checkpoint:
+def write_tensors(path: Path, module: nn.Module, metadata: dict[str, str]) -> None:
+    """Write a safetensors file with a module's tensors, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    save_file(weights, partial, metadata=metadata)
+    partial.replace(path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such weights file")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, weights
     except SafetensorError as error:
         raise CheckpointError(
             f"{path}: damaged, truncated or no safetensors file ({error})"
         ) from error
+
+
+def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Put the tensors of the file at ``path`` into a module.
+
+    Raises:
+        CheckpointError: they are not the module's.
+    """
+    expected, found = _shapes(module.state_dict()), _shapes(weights)
+    if found != expected:
+        raise CheckpointError(f"{path}: {_difference(expected, found)}")
+    module.load_state_dict(weights)
+
+
+def _read_ours(path: Path) -> Checkpoint:
+    metadata, weights = read_tensors(path)
     if "spec" not in metadata:
         raise CheckpointError(f"{path}: its header has no 'spec' that says what network it is")
     try:
@@ -169,6 +201,8 @@ def _read_released(path: Path) -> Checkpoint:
 
 def _unpickled(path: Path) -> Any:
     """The file's document; ``weights_only`` refuses to name, let alone run, any code."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such weights file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.peaks import top_peaks
+from mots_ros.nets.searchtrack import SearchTrackNet
+from mots_ros.nets.tracker_head import Seen
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,22 @@ class SearchFeatures:
     size: Tensor
     offset: Tensor | None
     kernels: Tensor
+
+
+class SearchHead:
+    """What SearchTrack reads; its layers are part of the released network, and so of ours."""
+
+    context = None
+
+    def __init__(self, net: SearchTrackNet) -> None:
+        self._net = net
+
+    def read(self, seen: Seen) -> SearchFeatures:
+        """See ``TrackerHead.read``."""
+        offset = None if seen.maps.offset is None else seen.maps.offset[0]
+        first = torch.zeros_like(seen.x)
+        kernels = self._net.search_kernels(seen.shared, first, seen.y, seen.x)
+        return SearchFeatures(seen.maps.search[0], seen.maps.size[0], offset, kernels)
 
 
 def boxes_at(size: Tensor, offset: Tensor | None, x: Tensor, y: Tensor) -> Tensor:

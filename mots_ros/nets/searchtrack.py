@@ -124,10 +124,17 @@ class SearchTrackNet(nn.Module):
         nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
         nn.init.constant_(self.sch_weight[2].bias[-1:], -2.19)  # type: ignore[index]
 
+    def ladder(self, image: Tensor) -> list[Tensor]:
+        """Normalised RGB [B, 3, H, W] -> the neck's maps at strides 4, 8, 16 and 32."""
+        return self.dla_up(self.base(image))
+
+    def shared(self, ladder: list[Tensor]) -> Tensor:
+        """What all heads see [B, C, H/4, W/4]."""
+        return self.ida_up(ladder[:3])[-1]
+
     def features(self, image: Tensor) -> Tensor:
         """Normalised RGB [B, 3, H, W] -> shared features [B, C, H/4, W/4]."""
-        ladder = self.dla_up(self.base(image))
-        return self.ida_up(ladder[:3])[-1]
+        return self.shared(self.ladder(image))
 
     def heads(self, features: Tensor) -> HeadMaps:
         """The dense heads."""
