@@ -157,13 +157,22 @@ class SearchTrackNet(nn.Module):
         return _head_at(self.conv_weight, features, batch, y, x)
 
 
-def _head_at(head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """A head's output at single pixels [N, channels], from their 3x3 neighbourhoods."""
+def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """The 3x3 pixels [N, C, 3, 3] around batch, y, x (int64 [N]) of maps [B, C, H, W]; beyond the
+    edge they are 0.
+
+    A 3x3 convolution without padding makes of them what a padded one has at these pixels.
+    """
     around = torch.arange(3, device=features.device)
     padded = F.pad(features, (1, 1, 1, 1))
     # Advanced indices around a slice put the objects first and the channels last.
-    patches = padded[
+    return padded[
         batch.view(-1, 1, 1), :, y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
     ].permute(0, 3, 1, 2)
+
+
+def _head_at(head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """A head's output at single pixels [N, channels], from their 3x3 neighbourhoods."""
+    patches = neighbourhoods(features, batch, y, x)
     hidden = F.conv2d(patches, head[0].weight, head[0].bias)  # type: ignore[arg-type]
     return head[2](head[1](hidden)).flatten(1)

@@ -15,7 +15,8 @@ from mots_ros.nets.searchtrack import HeadMaps
 class Seen:
     """What the network made of one frame in which N objects were detected.
 
-    shared: [1, C, h, w] the features at stride 4 that the dense heads saw.
+    shared: [1, C, h, w] the features at stride 4 that the dense heads saw; raw: the same before the
+        head's context changed them.
     ladder: the neck's maps [1, C_i, h_i, w_i] at strides 8, 16 and 32.
     maps: the dense heads, a batch of one.
     x, y: int64 [N] the map pixel in which each object was found.
@@ -25,6 +26,7 @@ class Seen:
     """
 
     shared: Tensor
+    raw: Tensor
     ladder: tuple[Tensor, ...]
     maps: HeadMaps
     x: Tensor
