@@ -117,8 +117,40 @@ class TrackRCNNConfig:
 class SiamMOTConfig:
     """SiamMOT's solver (section 3.4)."""
 
+    motion: str = parameter(
+        "explicit",
+        "The motion model: explicit correlates a template with the search region, implicit guesses "
+        "the motion from both regions.",
+        choices=("explicit", "implicit"),
+    )
     alpha: float = parameter(
         0.4, "A track goes on while it is visible with more than this.", low=0.0, high=1.0
+    )
+    overlap: float = parameter(
+        0.5,
+        "A detection that overlaps a visible track by more than this IoU continues it, or is "
+        "dropped where another does.",
+        low=0.0,
+        high=1.0,
+    )
+    nms_overlap: float = parameter(
+        0.5,
+        "Of detections of one class that overlap by more than this IoU only the best remains; so "
+        "of tracks.",
+        low=0.0,
+        high=1.0,
+    )
+    window_weight: float = parameter(
+        0.4,
+        "Share of nearness among what the explicit model prefers; the rest is an unchanged size.",
+        low=0.0,
+        high=1.0,
+    )
+    search_centre: str = parameter(
+        "last",
+        "Where a track is searched for: around its last box, or that box where its motion filter "
+        "expects it.",
+        choices=("last", "filter"),
     )
 
 

@@ -32,6 +32,23 @@ def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
     return overlap
 
 
+def strongest(
+    boxes: Boxes, scores: NDArray[Any], labels: NDArray[Any], overlap: float
+) -> NDArray[np.bool_]:
+    """Which of N boxes remain (bool [N]) where those of one class that overlap are rivals.
+
+    A box goes where its IoU with one that remains and has a higher score is above ``overlap``
+    (non-maximum suppression).
+    """
+    rivals = (iou(boxes, boxes) > overlap) & (labels[:, None] == labels)
+    remain = np.ones(len(boxes), bool)
+    for index in np.argsort(-scores, kind="stable"):
+        if remain[index]:
+            remain[rivals[index]] = False
+            remain[index] = True
+    return remain
+
+
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """The part of each box that lies in an image of ``size`` (height, width).
 
