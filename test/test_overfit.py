@@ -14,6 +14,7 @@ from mots_ros.training.clips import Clip
 from mots_ros.training.loop import TrainingState, train
 from mots_ros.training.pairs import Pair, PairDataset, make_pair
 from mots_ros.training.plan import Plan
+from mots_ros.training.searchtrack import SearchTrackObjective
 from toy_drive import toy_clip
 
 FRAMES, WIDTH, SCALE = 10, 416, 0.5
@@ -40,7 +41,7 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path, monkeypatch: pytest.Monk
     )
     torch.manual_seed(0)
     device = torch.device("cpu")
-    state = TrainingState.start(SearchTrackNet(SMALL), plan, device)
+    state = TrainingState.start(SearchTrackObjective(SearchTrackNet(SMALL)), plan, device)
     samples = Neighbours([ten], [1], (128, WIDTH), plan.seed)
     shown: list[dict[str, float]] = []
     train(state, samples, plan, device, lambda _, scalars: shown.append(scalars), lambda: None)

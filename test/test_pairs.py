@@ -8,10 +8,10 @@ import torch
 
 from mots_ros.training import pairs as module
 from mots_ros.training.augment import boxes_in, points_in
-from mots_ros.training.batch import collate
 from mots_ros.training.clips import Clip, load_clips
-from mots_ros.training.pairs import Pair, PairDataset, make_pair
+from mots_ros.training.pairs import Pair, PairDataset, collate, make_pair
 from mots_ros.training.paste import Cutout, Guest, paste, random_cutout, random_guest
+from mots_ros.training.targets import frame_targets
 from toy_drive import ToyDrive, toy_clip
 
 WHOLE = np.eye(2, 3)
@@ -162,7 +162,7 @@ def test_a_batch_lists_objects_by_frame(clip: Clip) -> None:
 
 
 def test_batches_without_objects() -> None:
-    targets = module.frame_targets(np.zeros((64, 64), np.uint16), 2, 24)
+    targets = frame_targets(np.zeros((64, 64), np.uint16), 2, 24)
     nothing = np.zeros((0, 2), np.int64)
     image = np.zeros((64, 64, 3), np.uint8)
     empty = Pair(

@@ -17,13 +17,12 @@ import yaml
 from mots_ros.commands import train as command
 from mots_ros.config import ConfigError
 from mots_ros.nets import checkpoint
-from mots_ros.training.batch import collate
 from mots_ros.training.clips import Clip
 from mots_ros.training.history import History
 from mots_ros.training.loop import Interrupted, TrainingState, train
-from mots_ros.training.objective import Objective
-from mots_ros.training.pairs import PairDataset
+from mots_ros.training.pairs import PairDataset, collate
 from mots_ros.training.plan import Plan, load_plan
+from mots_ros.training.searchtrack import SearchTrackObjective
 from small_net import SMALL, small_net
 from toy_drive import toy_clip
 
@@ -66,7 +65,7 @@ def run(state: TrainingState, clip: Clip, plan: Plan = PLAN, **calls) -> list[di
 
 def test_losses_fall_on_what_is_learnt(clip: Clip) -> None:
     plan = dataclasses.replace(PLAN, iterations=60, learning_rate=1e-2)
-    state = TrainingState.start(small_net(), plan, CPU)
+    state = TrainingState.start(SearchTrackObjective(small_net()), plan, CPU)
     probe = collate([samples_of(clip)[i] for i in range(100, 104)])
 
     def total() -> float:
@@ -79,7 +78,7 @@ def test_losses_fall_on_what_is_learnt(clip: Clip) -> None:
 
 
 def test_every_parameter_gets_a_gradient_also_without_objects(clip: Clip) -> None:
-    objective = Objective(small_net())
+    objective = SearchTrackObjective(small_net())
     batch = collate([samples_of(dataclasses.replace(clip, instances=clip.instances * 0))[0]])
     assert batch.counts == (0, 0)
     losses = objective(batch)
@@ -93,22 +92,22 @@ def test_a_loss_that_is_not_finite_stops(clip: Clip) -> None:
     net = small_net()
     torch.nn.init.constant_(net.hm[2].bias, float("nan"))
     with pytest.raises(FloatingPointError, match="a loss of step 0 is not finite: {'heat': nan"):
-        run(TrainingState.start(net, PLAN, CPU), clip)
+        run(TrainingState.start(SearchTrackObjective(net), PLAN, CPU), clip)
 
 
 def test_it_continues_exactly(clip: Clip, tmp_path: Path) -> None:
     """Six steps at once, and three, a file, three more: the same losses and weights."""
-    whole = TrainingState.start(small_net(), PLAN, CPU)
+    whole = TrainingState.start(SearchTrackObjective(small_net()), PLAN, CPU)
     first, last = run(whole, clip)
 
     def stop_after_three(*_: object) -> None:
         halved.save(tmp_path / "state.pt")
         raise KeyboardInterrupt
 
-    halved = TrainingState.start(small_net(), PLAN, CPU)
+    halved = TrainingState.start(SearchTrackObjective(small_net()), PLAN, CPU)
     with pytest.raises(KeyboardInterrupt):
         run(halved, clip, checkpoint=stop_after_three)
-    resumed = TrainingState.start(small_net(seed=1), PLAN, CPU)
+    resumed = TrainingState.start(SearchTrackObjective(small_net(seed=1)), PLAN, CPU)
     resumed.load(tmp_path / "state.pt", CPU)
     assert resumed.iteration == 3 and resumed.losses == pytest.approx(first, rel=1e-6)
     (after,) = run(resumed, clip)
@@ -119,7 +118,7 @@ def test_it_continues_exactly(clip: Clip, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_stops(clip: Clip, number: int) -> None:
-    state = TrainingState.start(small_net(), PLAN, CPU)
+    state = TrainingState.start(SearchTrackObjective(small_net()), PLAN, CPU)
     saved: list[int] = []
     samples = samples_of(clip)
 

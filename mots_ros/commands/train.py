@@ -45,6 +45,7 @@ from mots_ros.training.loop import (
 )
 from mots_ros.training.pairs import Pair, PairDataset
 from mots_ros.training.plan import Plan, load_plan
+from mots_ros.training.searchtrack import SearchTrackObjective
 
 NETWORKS = {"light": LIGHT, "dla34": DLA34}
 PLAN, STATE = "plan.yaml", "state.pt"
@@ -128,7 +129,7 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
     ]
     clips = [clip for source in sources for clip in source]
     samples = PairDataset(clips, weights, (plan.crop_height, plan.crop_width), plan.seed)
-    state = TrainingState.start(net, plan, device)
+    state = TrainingState.start(SearchTrackObjective(net, plan.bfloat16), plan, device)
     if resume:
         state.load(out / STATE, device)
     if rank() == 0:

@@ -22,11 +22,10 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mots_ros.nets.searchtrack import SearchTrackNet
-from mots_ros.training.batch import Batch, collate
+from mots_ros.training.batch import Batch
 from mots_ros.training.objective import Objective
-from mots_ros.training.pairs import PairDataset
 from mots_ros.training.plan import Plan
+from mots_ros.training.samples import RandomSamples
 
 SHOW_EVERY = 20
 
@@ -39,25 +38,25 @@ class Interrupted(Exception):
 class TrainingState:
     """All that changes while training: with it and the plan, a run continues exactly.
 
-    averaged: the moving average of the network's weights. losses: a moving average of each.
+    averaged: the moving average of what is trained. losses: a moving average of each.
     best: the best validation score so far.
     """
 
     objective: Objective
-    averaged: SearchTrackNet
+    averaged: nn.Module
     optimiser: torch.optim.Optimizer
     losses: dict[str, float]
     iteration: int = 0
     best: float = 0.0
 
     @classmethod
-    def start(cls, net: SearchTrackNet, plan: Plan, device: torch.device) -> TrainingState:
+    def start(cls, objective: Objective, plan: Plan, device: torch.device) -> TrainingState:
         """The state before the first step."""
-        objective = Objective(net, plan.bfloat16)
-        objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        objective.to(device)
         kind = torch.optim.AdamW if plan.optimiser == "adamw" else torch.optim.Adam
-        optimiser = kind(objective.parameters(), weight_decay=plan.weight_decay)
-        averaged = copy.deepcopy(objective.net).eval().requires_grad_(False)
+        learning = [weights for weights in objective.parameters() if weights.requires_grad]
+        optimiser = kind(learning, weight_decay=plan.weight_decay)
+        averaged = copy.deepcopy(objective.trained).eval().requires_grad_(False)
         return cls(objective, averaged, optimiser, {})
 
     def save(self, path: Path) -> None:
@@ -89,7 +88,7 @@ class TrainingState:
 
 def train(
     state: TrainingState,
-    samples: PairDataset,
+    samples: RandomSamples[Any],
     plan: Plan,
     device: torch.device,
     show: Callable[[int, dict[str, float]], None],
@@ -177,7 +176,7 @@ def loss_scalars(losses: dict[str, float]) -> dict[str, float]:
     return {f"loss/{name}": value for name, value in losses.items()}
 
 
-def _batches(samples: PairDataset, plan: Plan, first: int, pinned: bool) -> Iterable[Batch]:
+def _batches(samples: RandomSamples[Any], plan: Plan, first: int, pinned: bool) -> Iterable[Batch]:
     """The batches from iteration ``first`` on: this process's share of each."""
     world = distributed.get_world_size() if distributed.is_initialized() else 1
     if plan.batch % world:
@@ -187,7 +186,7 @@ def _batches(samples: PairDataset, plan: Plan, first: int, pinned: bool) -> Iter
     loader: DataLoader[Any] = DataLoader(
         samples,
         batch_sampler=([start + i for i in range(share)] for start in starts),
-        collate_fn=collate,
+        collate_fn=samples.collate,
         num_workers=plan.workers,
         pin_memory=pinned,
         worker_init_fn=_prepare_worker,
@@ -231,7 +230,7 @@ class _Interruption:
 
 @torch.no_grad()
 def _average(state: TrainingState, decay: float) -> None:
-    means, values = state.averaged.state_dict(), state.objective.net.state_dict()
+    means, values = state.averaged.state_dict(), state.objective.trained.state_dict()
     for mean, value in zip(means.values(), values.values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(value, 1 - decay)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch import Tensor
 
 from mots_ros.core import kalman
 from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.types import FloatArray, Image, IntArray
-from mots_ros.training.augment import boxes_in, points_in, random_light, random_view, relight
+from mots_ros.training.augment import boxes_in, points_in, random_view
+from mots_ros.training.batch import Batch, stacked
 from mots_ros.training.clips import Clip
-from mots_ros.training.paste import Guest, paste, random_cutout, random_guest
-from mots_ros.training.targets import FrameTargets, draw_gaussian, frame_targets, gaussian_radius
+from mots_ros.training.paste import Guest, random_cutout, random_guest
+from mots_ros.training.samples import RandomSamples, frames_in_view, random_places
+from mots_ros.training.targets import FrameTargets, draw_gaussian, gaussian_radius
 
 GAPS = np.array([0.1, 0.4, 0.15, 0.1, *[0.25 / 9] * 9])
 """How often two frames are 0, 1, 2 ... frames apart: neighbours are what a tracker meets most; what
@@ -26,10 +28,6 @@ MISS_RATE = 0.15
 BOX_NOISE = 0.03
 GUESTS, GUEST_RATE = 4, 0.3
 """At most so many objects are pasted into a pair, each with this probability."""
-JITTER = 0.3
-"""How often an object is read one pixel beside its centre, as peaks sometimes are."""
-MIN_AREA = 24
-"""Visible pixels at network size below which an object is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +48,43 @@ class Pair:
     responses: FloatArray
 
 
-class PairDataset(Dataset[Pair]):
-    """Endless random pairs; the i-th depends on ``seed`` and i alone, whoever makes it and when.
+@dataclass(frozen=True)
+class PairBatch(Batch):
+    """P pairs are 2 P frames: first the earlier ones, then the later ones, in the same order.
 
-    Args:
-        clips: to choose from.
-        weights: how often each is chosen, in any unit.
-        crop: height and width of the frames, multiples of 32.
+    semantic: [2 P, classes, h, w].
+    reference: [S, 2] and response: [S, h, w] of the searches, one for each of the S objects of
+        earlier frames.
     """
 
-    def __init__(
-        self, clips: Sequence[Clip], weights: Sequence[float], crop: tuple[int, int], seed: int
-    ) -> None:
-        self._clips, self._crop, self._seed = clips, crop, seed
-        self._odds = np.array(weights, float) / sum(weights)
+    semantic: Tensor
+    reference: Tensor
+    response: Tensor
 
-    def __getitem__(self, index: int) -> Pair:
-        rng = np.random.default_rng((self._seed, index))
-        clip = self._clips[rng.choice(len(self._clips), p=self._odds)]
+
+def collate(pairs: Sequence[Pair]) -> PairBatch:
+    """Put pairs together."""
+    targets = [pair.targets[side] for side in (0, 1) for pair in pairs]
+    frames = stacked(
+        [pair.images[side] for side in (0, 1) for pair in pairs],
+        targets,
+        [pair.places[side] for side in (0, 1) for pair in pairs],
+    )
+    return PairBatch(
+        **frames,
+        semantic=torch.from_numpy(np.stack([target.semantic for target in targets])),
+        reference=torch.from_numpy(np.concatenate([pair.references for pair in pairs])),
+        response=torch.from_numpy(np.concatenate([pair.responses for pair in pairs])),
+    )
+
+
+class PairDataset(RandomSamples[Pair]):
+    """Random pairs, with objects of other clips pasted into them."""
+
+    collate = staticmethod(collate)
+
+    def _sample(self, chosen: int, rng: np.random.Generator) -> Pair:
+        clip = self._clips[chosen]
         gap = min(int(rng.choice(len(GAPS), p=GAPS)), len(clip) - 1)
         later = int(rng.integers(gap, len(clip)))
         view = random_view(clip, later, self._crop, rng)
@@ -89,19 +106,8 @@ def make_pair(
     rng: np.random.Generator,
     guests: Sequence[Guest] = (),
 ) -> Pair:
-    """An earlier and a later frame of a clip with their guests, under a random light.
-
-    ``view`` [2, 3] is the ``warpAffine`` matrix from stored pixels into the crop.
-    """
-    light = random_light(rng)
-    images, targets = [], []
-    for side, frame in enumerate(frames):
-        image = cv2.warpAffine(clip.images[frame], view, crop[::-1], flags=cv2.INTER_LINEAR)
-        instances = cv2.warpAffine(clip.instances[frame], view, crop[::-1], flags=cv2.INTER_NEAREST)
-        for guest in guests:
-            paste(image, instances, guest, side)  # type: ignore[arg-type]
-        images.append(relight(image, light, rng))
-        targets.append(frame_targets(instances, 2, MIN_AREA))  # type: ignore[arg-type]
+    """An earlier and a later frame of a clip with their guests; ``frames_in_view`` explains."""
+    images, targets = frames_in_view(clip, frames, view, crop, rng, guests)
     before, after = targets
     expected = {guest.instance: guest.expected for guest in guests}
     for instance in before.ids.tolist():
@@ -117,19 +123,10 @@ def make_pair(
     return Pair(
         (images[0], images[1]),
         (before, after),
-        (_random_places(before, rng), _random_places(after, rng)),
+        (random_places(before, rng), random_places(after, rng)),
         references,
         responses,
     )
-
-
-def _random_places(targets: FrameTargets, rng: np.random.Generator) -> IntArray:
-    """The pixels of the centres, now and then a neighbour; small objects' neighbours are no longer
-    theirs."""
-    count = len(targets.ids)
-    moved = (rng.random((count, 1)) < JITTER) & (targets.sizes.min(axis=1, keepdims=True) > 3)
-    places = targets.pixels + moved * rng.integers(-1, 2, (count, 2))
-    return np.clip(places, 0, np.array(targets.heat.shape[:0:-1]) - 1)
 
 
 def _expected_centre(

@@ -1,0 +1,62 @@
+"""What SearchTrack's training minimises: equation 2 of the paper, over a batch of pairs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mots_ros.nets.dynamic import dynamic_network
+from mots_ros.nets.normalise import normalised
+from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
+from mots_ros.training.losses import search_loss, semantic_loss
+from mots_ros.training.objective import Objective, detection_losses
+from mots_ros.training.pairs import PairBatch
+
+
+class SearchTrackObjective(Objective):
+    """A network and its losses; both frames of a pair teach detection and masks.
+
+    ``semantic`` tells the classes from the mask features alone. Only training has it: it makes them
+    see arms and legs, where the dynamic networks would be content with round shapes.
+
+    Args:
+        bfloat16: compute the shared features in half the width; what follows needs the precision.
+    """
+
+    def __init__(self, net: SearchTrackNet, bfloat16: bool = False) -> None:
+        super().__init__(net)
+        self.semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
+        self._bfloat16 = bfloat16
+
+    @property
+    def trained(self) -> SearchTrackNet:
+        return self.net
+
+    def forward(self, batch: PairBatch) -> dict[str, Tensor]:
+        """The weighted losses by name; they depend on every parameter, objects or not."""
+        images = normalised(batch.images.permute(0, 3, 1, 2))
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bfloat16):
+            features = self.net.features(images)
+        features = features.float()
+        maps = self.net.heads(features)
+        losses = detection_losses(self.net, features, maps, batch)
+        losses["search"] = self._search(features, maps, batch)
+        if maps.mask is not None:
+            cover = semantic_loss(self.semantic(maps.mask), batch.semantic, batch.heat_weight)
+            losses["semantic"] = cover
+        return losses
+
+    def _search(self, features: Tensor, maps: HeadMaps, batch: PairBatch) -> Tensor:
+        """Every object of the earlier frame is searched in the later one, around its prediction."""
+        searches, pairs = len(batch.reference), len(batch.counts) // 2
+        x, y = batch.place[:searches].unbind(1)
+        counts = batch.counts[:pairs]
+        kernels = self.net.search_kernels(features, batch.frame[:searches], y, x).split(counts)
+        references = (batch.reference - 0.5).split(counts)
+        logits = [
+            dynamic_network(later, weights, centres)
+            for later, weights, centres in zip(
+                maps.search[pairs:], kernels, references, strict=True
+            )
+        ]
+        return search_loss(torch.cat(logits), batch.response)
