@@ -1,0 +1,62 @@
+"""What the training of DIOR's head minimises (section 3.3)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mots_ros.core.letterbox import MAP_STRIDE
+from mots_ros.nets.dior import DIORHead
+from mots_ros.nets.roi_align import roi_align
+from mots_ros.nets.searchtrack import SearchTrackNet
+from mots_ros.training.identity import IdentityLoss
+from mots_ros.training.objective import HeadObjective, detection_losses
+from mots_ros.training.snippets import SnippetBatch
+from mots_ros.training.windows import windows
+
+
+class DIORObjective(HeadObjective):
+    """Equation 5. What the paper's mask head learns, the attention to pixels learns here: they
+    would share their layers, but our masks are not drawn from boxes.
+    """
+
+    FRAMES: ClassVar[int] = 3
+    MAX_GAP: ClassVar[int] = 2
+    head: DIORHead
+
+    def __init__(self, net: SearchTrackNet, head: DIORHead, identities: int) -> None:
+        super().__init__(net, head)
+        self.identity = IdentityLoss(head.spec.dimensions, identities)
+
+    def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
+        """The weighted losses by name; every frame is the present one once."""
+        context, distiller = self.head.context, self.head.distiller
+        around = windows(self.features(batch), batch.length, context.past, context.future)
+        features = context.fuse(around)
+        losses = detection_losses(self.net, features, self.net.heads(features), batch)
+        boxes = torch.cat((batch.centre - batch.size / 2, batch.centre + batch.size / 2), dim=1)
+        embeddings, logits = distiller(features, boxes, batch.frame)
+        losses["attention"] = attention_loss(logits, cover(batch.masks, boxes, distiller.side))
+        losses["identity"] = self.identity(embeddings, batch.identity)
+        return losses
+
+
+def cover(masks: Tensor, boxes: Tensor, side: int) -> Tensor:
+    """The share [K, side, side] of every cell of its own box's grid that an object covers.
+
+    Args:
+        masks: bool [K, H, W] in the pixels of the network's input.
+        boxes: [K, 4] xyxy in map coordinates.
+    """
+    on_map = F.avg_pool2d(masks.float().unsqueeze(1), MAP_STRIDE)
+    own = torch.arange(len(boxes), device=boxes.device)
+    return roi_align(on_map, boxes, own, (side, side)).squeeze(1)
+
+
+def attention_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of every cell, the mean, if there is any. [K, side, side] each."""
+    total = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    return total / max(1, target.numel())
