@@ -16,6 +16,12 @@ def test_iou_by_hand():
     np.testing.assert_allclose(boxes.iou(a, b), [[1 / 7, 1, 0], [0, 1 / 4, 0]], rtol=1e-6)
 
 
+def test_iom_by_hand():
+    a = np.array([[0, 0, 2, 2], [0, 0, 1, 1], [1, 1, 1, 9]], np.float32)
+    b = np.array([[1, 1, 3, 3], [0, 0, 2, 2], [1, 0, 9, 9]], np.float32)
+    np.testing.assert_allclose(boxes.iom(a, b), [[1 / 4, 1, 1 / 2], [0, 1, 0], [0, 0, 0]])
+
+
 def test_boxes_that_touch_or_have_no_area_do_not_overlap():
     a = np.array([[0.0, 0, 1, 1], [3, 3, 3, 3], [2, 2, 1, 1]])
     b = np.array([[1.0, 0, 2, 1], [3, 3, 3, 3], [0, 0, 9, 9]])

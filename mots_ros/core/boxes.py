@@ -22,14 +22,13 @@ def iou(a: Boxes, b: Boxes) -> NDArray[Any]:
 
     Two boxes without area do not overlap.
     """
-    # Coordinate by coordinate: pairs of numbers in a last axis take half as long again.
-    left, top = (np.maximum.outer(a[:, side], b[:, side]) for side in (0, 1))
-    right, bottom = (np.minimum.outer(a[:, side], b[:, side]) for side in (2, 3))
-    intersection = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
-    union = np.add.outer(area(a), area(b)) - intersection
-    nothing = np.zeros_like(intersection)
-    overlap: NDArray[Any] = np.divide(intersection, union, out=nothing, where=union > 0)
-    return overlap
+    shared = _intersection(a, b)
+    return _share(shared, np.add.outer(area(a), area(b)) - shared)
+
+
+def iom(a: Boxes, b: Boxes) -> NDArray[Any]:
+    """Intersection over the smaller of two boxes [N, M]; one without area overlaps none."""
+    return _share(_intersection(a, b), np.minimum.outer(area(a), area(b)))
 
 
 def strongest(
@@ -82,3 +81,17 @@ def from_cxsr(cxsr: NDArray[Any]) -> Boxes:
     height = np.divide(surface, width, out=np.zeros_like(width), where=valid)
     half = np.stack([width, height], axis=-1) / 2
     return np.concatenate([cxsr[..., :2] - half, cxsr[..., :2] + half], axis=-1)
+
+
+def _intersection(a: Boxes, b: Boxes) -> NDArray[Any]:
+    # Coordinate by coordinate: pairs of numbers in a last axis take half as long again.
+    left, top = (np.maximum.outer(a[:, side], b[:, side]) for side in (0, 1))
+    right, bottom = (np.minimum.outer(a[:, side], b[:, side]) for side in (2, 3))
+    shared: NDArray[Any] = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    return shared
+
+
+def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
+    """Part over whole, 0 where there is no whole."""
+    share: NDArray[Any] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return share
