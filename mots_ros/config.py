@@ -103,13 +103,42 @@ class DetectorConfig:
 
 @dataclass(frozen=True)
 class TrackRCNNConfig:
-    """TrackR-CNN's association (section 5)."""
+    """TrackR-CNN's association (section 5). Lists have a number for each class, or one for all."""
 
-    mask_threshold: tuple[float, ...] = parameter(
-        (0.3,),
-        "Masks must overlap more than this with a propagated one, for each class or for all.",
+    association: str = parameter(
+        "mask_and_head",
+        "mask_and_head propagates masks by optical flow, then compares association vectors with "
+        "all earlier ones; mask, box (overlap of propagated boxes), head and centre (distance of "
+        "the boxes' centres) link neighbouring frames alone. Without masks, boxes take their part.",
+        choices=("mask_and_head", "mask", "box", "head", "centre"),
+    )
+    confidence: tuple[float, ...] = parameter(
+        (0.0,),
+        "Detections are confident above this and above tracker.birth_threshold; others only go on "
+        "with tracks, by their association vectors.",
         low=0.0,
         high=1.0,
+    )
+    mask_threshold: tuple[float, ...] = parameter(
+        (0.3,),
+        "Masks, or boxes, must overlap more than this with a propagated one.",
+        low=0.0,
+        high=1.0,
+    )
+    distance_threshold: tuple[float, ...] = parameter(
+        (1.0,), "Association vectors must be closer together than this.", low=0.0, high=1000.0
+    )
+    centre_threshold: tuple[float, ...] = parameter(
+        (50.0,),
+        "Centres of boxes must be closer together than this, in image pixels.",
+        low=0.0,
+        high=10000.0,
+    )
+    history: int = parameter(
+        100,
+        "Detections of a track whose association vectors are remembered; the paper keeps all.",
+        low=1,
+        high=10000,
     )
 
 

@@ -15,8 +15,11 @@ from typing import Any
 from torch import nn
 
 from mots_ros.nets.checkpoint import CheckpointError, fill, read_tensors, write_tensors
+from mots_ros.nets.trackrcnn import TrackRCNNHead, TrackRCNNSpec
 
-HEADS: Mapping[str, tuple[type[Any], type[nn.Module]]] = {}
+HEADS: Mapping[str, tuple[type[Any], type[nn.Module]]] = {
+    "trackrcnn": (TrackRCNNSpec, TrackRCNNHead),
+}
 """By tracker, the dataclass of the numbers that make a head, and the head that is made of it."""
 
 
