@@ -10,10 +10,8 @@ import torch
 
 from mots_ros.nets.dior import DIORHead, DIORSpec
 from mots_ros.training.dior import DIORObjective, attention_loss, cover
-from mots_ros.training.snippets import SnippetBatch
 from small_net import small_net
-
-HEIGHT, WIDTH = 64, 96
+from snippet_batches import HEIGHT, WIDTH, snippets
 
 
 def test_an_object_covers_its_share_of_each_cell() -> None:
@@ -37,29 +35,6 @@ def test_attention_loss_by_hand() -> None:
     assert float(attention_loss(logits[:0], target[:0])) == 0
 
 
-def batch(objects: int) -> SnippetBatch:
-    """Two snippets of three frames with so many objects in each."""
-    frames = 6
-    torch.manual_seed(3)
-    count = frames * objects
-    masks = torch.zeros(count, HEIGHT, WIDTH, dtype=torch.bool)
-    masks[:, 20:44, 30:54] = True
-    return SnippetBatch(
-        images=torch.randint(0, 255, (frames, HEIGHT, WIDTH, 3), dtype=torch.uint8),
-        heat=torch.zeros(frames, 2, HEIGHT // 4, WIDTH // 4),
-        heat_weight=torch.ones(frames, HEIGHT // 4, WIDTH // 4),
-        counts=(objects,) * frames,
-        frame=torch.arange(frames).repeat_interleave(objects),
-        place=torch.tensor([[10, 8]]).expand(count, 2),
-        centre=torch.tensor([[10.5, 8.0]]).expand(count, 2),
-        size=torch.tensor([[6.0, 6.0]]).expand(count, 2),
-        masks=masks,
-        label=torch.zeros(count, dtype=torch.int64),
-        identity=torch.arange(count) % 5,
-        length=3,
-    )
-
-
 @pytest.mark.parametrize("objects", [2, 0])
 def test_every_layer_of_the_head_learns_and_the_network_does_not(objects: int) -> None:
     torch.manual_seed(0)
@@ -68,7 +43,7 @@ def test_every_layer_of_the_head_learns_and_the_network_does_not(objects: int) -
     # What starts as the identity gives attention no gradient in its first step.
     torch.nn.init.normal_(head.context.fusion.weight)
     objective = DIORObjective(net, head, identities=5).train()
-    losses = objective(batch(objects))
+    losses = objective(snippets(objects, length=3))
     assert {"heat", "size", "offset", "mask", "attention", "identity"} == losses.keys()
     torch.stack(list(losses.values())).sum().backward()
     gradients = [parameter.grad for parameter in objective.head.parameters()]

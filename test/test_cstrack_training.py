@@ -1,0 +1,46 @@
+"""What trains CSTrack's head: its losses, by hand, and what they reach."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mots_ros.nets.cstrack import CSTrackHead, CSTrackSpec
+from mots_ros.training.cstrack import CSTrackObjective
+from mots_ros.training.objective import detection_losses
+from small_net import small_net
+from snippet_batches import snippets
+
+
+def objective() -> CSTrackObjective:
+    net = small_net()
+    head = CSTrackHead(CSTrackSpec((8, 8, 8), width=4, embedding=16))
+    return CSTrackObjective(net, head, identities=5).train()
+
+
+def test_losses_are_those_of_detection_and_a_fiftieth_of_identity() -> None:
+    """Equation 10; as the reciprocal network starts, detection's are those of the network alone."""
+    trained, batch = objective(), snippets(objects=2, length=1)
+    features, ladder = trained.look(batch)
+    losses = trained(batch)
+    alone = detection_losses(trained.net, features, trained.net.heads(features), batch)
+    assert losses.keys() == {*alone, "identity"}
+    for name, loss in alone.items():
+        torch.testing.assert_close(losses[name], loss)
+    x, y = batch.place.unbind(1)
+    embeddings = trained.head(features, tuple(ladder[1:]), batch.frame, y, x)
+    expected = 0.02 * trained.identity(embeddings, batch.identity)
+    torch.testing.assert_close(losses["identity"], expected)
+
+
+@pytest.mark.parametrize("objects", [2, 0])
+def test_every_layer_of_the_head_learns_and_the_network_does_not(objects: int) -> None:
+    trained = objective()
+    # What starts as the identity gets no gradient from detection in its first step.
+    torch.nn.init.constant_(trained.head.context.detection_weight, 0.5)
+    torch.stack(list(trained(snippets(objects, length=1)).values())).sum().backward()
+    gradients = [parameter.grad for parameter in trained.trained.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+    if objects:
+        assert all(gradient.any() for gradient in gradients if gradient is not None)
+    assert all(parameter.grad is None for parameter in trained.net.parameters())
