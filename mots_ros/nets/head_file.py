@@ -15,10 +15,14 @@ from typing import Any
 from torch import nn
 
 from mots_ros.nets.checkpoint import CheckpointError, fill, read_tensors, write_tensors
+from mots_ros.nets.cstrack import CSTrackHead, CSTrackSpec
+from mots_ros.nets.siammot import SiamMOTHead, SiamMOTSpec
 from mots_ros.nets.trackrcnn import TrackRCNNHead, TrackRCNNSpec
 
 HEADS: Mapping[str, tuple[type[Any], type[nn.Module]]] = {
     "trackrcnn": (TrackRCNNSpec, TrackRCNNHead),
+    "siammot": (SiamMOTSpec, SiamMOTHead),
+    "cstrack": (CSTrackSpec, CSTrackHead),
 }
 """By tracker, the dataclass of the numbers that make a head, and the head that is made of it."""
 

@@ -215,6 +215,9 @@ def correlate(regions: Tensor, targets: Tensor) -> Tensor:
     Returns the mean product [N, C, s - t + 1, s - t + 1] wherever the template lies within.
     """
     n, c, side = targets.shape[:3]
+    if n == 0:
+        fits = regions.shape[-1] - side + 1
+        return regions.new_zeros(0, c, fits, fits)
     kernels = targets.flatten(0, 1).unsqueeze(1) / side**2
     return F.conv2d(regions.flatten(0, 1)[None], kernels, groups=n * c)[0].unflatten(0, (n, c))
 
