@@ -20,7 +20,7 @@ from typing import Any
 from ablations import FULL, NO_SEARCH, trackers
 from terminal import command, config_of, plain, run, whole_number
 
-from mots_ros.build import build_detector
+from mots_ros.build import build_detector, build_head
 from mots_ros.core.types import Frame, Observation
 from mots_ros.data import kitti_mots
 from mots_ros.data.drives import AnnotatedDrive
@@ -58,13 +58,20 @@ class Once:
     def __init__(self, detector: Detector) -> None:
         self.class_names, self.device = detector.class_names, detector.device
         self.config = detector.config
+        self.head = detector.head
         self._detector = detector
-        self._last: Observation[Any] | None = None
+        self._last: tuple[Frame, list[Observation[Any]]] | None = None
 
-    def __call__(self, frame: Frame) -> Observation[Any]:
-        if self._last is None or self._last.frame is not frame:
-            self._last = self._detector(frame)
-        return self._last
+    def __call__(self, frame: Frame) -> list[Observation[Any]]:
+        if self._last is None or self._last[0] is not frame:
+            self._last = frame, self._detector(frame)
+        return self._last[1]
+
+    def finish(self) -> list[Observation[Any]]:
+        return []
+
+    def forget(self) -> None:
+        """Nothing waits."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure_drives(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """What the options ask for, as text and as plain values."""
     config = config_of(options, unused=("node.", "tracker.name"))
-    detector = build_detector(config.detector)
+    detector = build_detector(config.detector, build_head(config))
     drives = _drives(options)
     measured = [
         Measured(
@@ -122,7 +129,8 @@ def measure(drive: AnnotatedDrive, detector: Detector, trackers: Mapping[str, Tr
         for name, pipeline in pipelines.items():
             if number == 0:
                 results[name] = Results(detector.class_names, size)
-            results[name].add(number, pipeline.step(item.frame))
+            (tracked,) = pipeline.step(item.frame)
+            results[name].add(number, tracked)
     annotation = Annotation(size, truth)
     return {
         name: score(annotation, result.annotation()[0], len(drive))

@@ -129,7 +129,7 @@ def _tick(pipeline: Pipeline, message: Image, number: int, tracks: int) -> float
     """Everything the node does with a message, without the transport; its milliseconds."""
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(number * PERIOD_NS, 10**9)
     start = time.perf_counter()
-    tracked = pipeline.step(_receive(message))
+    (tracked,) = pipeline.step(_receive(message))
     _publish(tracked, pipeline.detector.class_names)
     seconds = time.perf_counter() - start
     if len(tracked.ids) != tracks:
@@ -167,6 +167,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
             (sys.modules[__name__], "_receive", "receive"),
             (Letterbox, "warp", "preprocess"),
             (NetworkRunner, "_look", "network"),
+            (NetworkRunner, "heads", "heads"),
             (CenterNetDetector, "__call__", "detector"),
             (mots_ros.trackers.searchtrack, "search", "search"),
             (type(pipeline.tracker), "step", "tracker"),
@@ -179,6 +180,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
 
 def _tell_apart(stages: Times) -> None:
     """From what the last tick's functions took in all to what they took themselves."""
+    stages["network"][-1] += stages["heads"][-1]
     last = {stage: values[-1] for stage, values in stages.items()}
     stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
     stages["associate"].append(last["tracker"] - last["search"])

@@ -116,7 +116,7 @@ def measure(
     }
     for number, frame in zip(drive.numbers, progress(drive, len(drive), drive.name), strict=True):
         check_fits("the ground truth", truth, frame.size, max(truth.frames) + 1)
-        observation = detector(frame)
+        (observation,) = detector(frame)
         for name, seen in cases.items():
             label = detector.class_names.index(name)
             seen.append(case_of(observation, label, truth.frames.get(number, ()), name))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
 
 from mots_ros.config import Config, ConfigError, DetectorConfig, TrackerConfig
+from mots_ros.core.types import TrackedFrame
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
-from mots_ros.nets import checkpoint
+from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.folding import fold_normalisation
+from mots_ros.nets.search import SearchHead
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker
@@ -27,14 +30,15 @@ def build_pipeline(config: Config) -> Pipeline:
 
     Raises:
         ConfigError: values that do not fit together or this machine.
-        CheckpointError: the weights file is missing, damaged or of another network.
+        CheckpointError: a weights file is missing, damaged or of another network.
     """
-    return Pipeline(build_detector(config.detector), build_tracker(config.tracker))
+    head = build_head(config)
+    return Pipeline(build_detector(config.detector, head), build_tracker(config.tracker, head))
 
 
-def build_detector(config: DetectorConfig) -> CenterNetDetector:
+def build_detector(config: DetectorConfig, head: Any = None) -> CenterNetDetector:
     """A detector; those with the same weights on the same device share one network."""
-    return CenterNetDetector(build_runner(config), config)
+    return CenterNetDetector(build_runner(config), config, head)
 
 
 def build_runner(config: DetectorConfig) -> NetworkRunner:
@@ -50,21 +54,57 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
     return runner
 
 
-def build_tracker(config: TrackerConfig) -> Tracker:
-    """A tracker without tracks."""
+def build_head(config: Config) -> Any:
+    """The tracker's own part of the network, if it has one.
+
+    Raises:
+        CheckpointError: its weights file is missing, damaged or of another network or tracker.
+    """
+    tracker = config.tracker
+    runner = build_runner(config.detector)
+    if tracker.name == "searchtrack":
+        return SearchHead(runner.net)
+    path = head_path(tracker)
+    if path is None:
+        return None
+
+    def load() -> Any:
+        network = checkpoint.read(weights_path(config.detector.weights))
+        return head_file.load(path, tracker.name, network.fingerprint())
+
+    return runner.tracker_head(path, load)
+
+
+def head_path(tracker: TrackerConfig) -> Path | None:
+    """The file with the weights of a tracker's head; None for those without such a file."""
+    if tracker.name in ("searchtrack", "sort"):
+        return None
+    return weights_path(tracker.head or f"{tracker.name}_light.safetensors")
+
+
+def build_tracker(config: TrackerConfig, head: Any = None) -> Tracker:
+    """A tracker without tracks; ``head`` is what ``build_head`` gives for it."""
     return SearchTracker(config) if config.name == "searchtrack" else SortTracker(config)
 
 
-def reconfigure(pipeline: Pipeline, config: Config) -> None:
+def reconfigure(pipeline: Pipeline, config: Config) -> list[TrackedFrame]:
     """Bring changed values into a running pipeline, between two frames.
 
     Another tracker starts without tracks; everything else continues. What is marked ``restart`` has
     no effect here.
+
+    Returns the frames that the tracker of before still had to finish.
+
+    Raises CheckpointError where another tracker's head cannot be used; then nothing has changed.
     """
-    if config.tracker.name != pipeline.tracker.config.name:
-        pipeline.tracker = build_tracker(config.tracker)
+    finished: list[TrackedFrame] = []
+    now = pipeline.tracker.config
+    if config.tracker.name != now.name or head_path(config.tracker) != head_path(now):
+        head = build_head(config)
+        finished = pipeline.exchange(build_tracker(config.tracker, head), head)
     pipeline.tracker.config = config.tracker
     pipeline.detector.config = config.detector
+    return finished
 
 
 def weights_path(weights: str) -> Path:

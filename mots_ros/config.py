@@ -187,8 +187,19 @@ class SiamMOTConfig:
 class DIORConfig:
     """DIOR's association (section 3.4)."""
 
+    max_cost: float = parameter(
+        1.2,
+        "Pairs must cost no more than this: two minus the overlap of the masks, over the smaller "
+        "one, minus the cosine of the embeddings.",
+        low=0.0,
+        high=3.0,
+    )
     retrieval_s: float = parameter(
-        0.2, "Seconds for which a lost track can be retrieved.", low=0.0, high=60.0
+        1.5,
+        "Seconds after its last detection for which a lost track can be retrieved, while "
+        "tracker.max_misses lets it live.",
+        low=0.0,
+        high=60.0,
     )
 
 
@@ -198,6 +209,15 @@ class CSTrackConfig:
 
     template_decay: float = parameter(
         0.9, "What remains of a track's template when it is seen again.", low=0.0, high=1.0
+    )
+    max_distance: float = parameter(
+        0.4, "Looks that are further apart (1 - cosine) are no match.", low=0.0, high=2.0
+    )
+    motion_share: float = parameter(
+        0.02,
+        "How much the Mahalanobis distance, beside its gate, counts in the cost of looks.",
+        low=0.0,
+        high=1.0,
     )
 
 
@@ -317,8 +337,11 @@ class Config:
         return config
 
     def values(self) -> dict[str, Any]:
-        """All values by parameter name."""
-        return _flattened(dataclasses.asdict(self))
+        """All values by parameter name, as YAML and ROS know them."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in _flattened(dataclasses.asdict(self)).items()
+        }
 
 
 def parameters() -> dict[str, dataclasses.Field[Any]]:

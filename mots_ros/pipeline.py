@@ -14,14 +14,21 @@ class Detector(Protocol):
     """Finds objects in one frame.
 
     ``device`` says where it computes. ``config`` may be replaced between two frames. Between
-    ``sleep`` and ``wake`` it keeps no memory of a GPU.
+    ``sleep`` and ``wake`` it keeps no memory of a GPU. What it does for a tracker may need later
+    frames: then it answers that much later, ``finish`` brings what still waits at a drive's end,
+    and ``forget`` drops it. ``head`` reads for the tracker; another one forgets.
     """
 
     class_names: tuple[str, ...]
     device: str
     config: DetectorConfig
+    head: Any
 
-    def __call__(self, frame: Frame) -> Observation[Any]: ...
+    def __call__(self, frame: Frame) -> list[Observation[Any]]: ...
+
+    def finish(self) -> list[Observation[Any]]: ...
+
+    def forget(self) -> None: ...
 
     def sleep(self) -> None: ...
 
@@ -40,19 +47,31 @@ class Pipeline:
         self.tracker = tracker
         self._last_stamp_ns: int | None = None
 
-    def step(self, frame: Frame) -> TrackedFrame:
-        """Process one frame; frames must come in the order of their stamps."""
+    def step(self, frame: Frame) -> list[TrackedFrame]:
+        """Process one frame; frames must come in the order of their stamps.
+
+        Returns what is finished now: this frame or, where the tracker looks ahead, an earlier one,
+        none at first.
+        """
+        finished = []
         if self._last_stamp_ns is not None and frame.stamp_ns < self._last_stamp_ns:
+            finished = self.finish()
             self.reset()
         self._last_stamp_ns = frame.stamp_ns
-        observation = self.detector(frame)
-        tracked = self.tracker.step(observation)
-        label_image = compose_label_image(
-            tracked.detections, tracked.ids, observation.letterbox, frame.size
-        )
-        return TrackedFrame(
-            frame.stamp_ns, frame.frame_id, tracked.ids, tracked.detections, label_image
-        )
+        return finished + [self._tracked(seen) for seen in self.detector(frame)]
+
+    def finish(self) -> list[TrackedFrame]:
+        """The frames that still waited for later ones, at the end of a drive."""
+        return [self._tracked(seen) for seen in self.detector.finish()]
+
+    def exchange(self, tracker: Tracker, head: Any) -> list[TrackedFrame]:
+        """Go on with another tracker, from the next frame on.
+
+        Returns the frames that the one of before still had to finish.
+        """
+        finished = self.finish()
+        self.detector.head, self.tracker = head, tracker
+        return finished
 
     def sleep(self) -> None:
         """Forget all tracks, and keep no memory of a GPU until ``wake``."""
@@ -64,6 +83,26 @@ class Pipeline:
         self.detector.wake()
 
     def reset(self) -> None:
-        """Forget all tracks and the time."""
+        """Forget all tracks, the time, and the frames that wait for later ones."""
+        self.detector.forget()
         self.tracker.reset()
         self._last_stamp_ns = None
+
+    def _tracked(self, observation: Observation[Any]) -> TrackedFrame:
+        frame = observation.frame
+        tracked = self.tracker.step(observation)
+        label_image = compose_label_image(
+            tracked.detections,
+            tracked.ids,
+            observation.letterbox,
+            frame.size,
+            tracked.precedence,
+        )
+        return TrackedFrame(
+            frame.stamp_ns,
+            frame.frame_id,
+            tracked.ids,
+            tracked.detections,
+            label_image,
+            tracked.embeddings,
+        )

@@ -56,7 +56,10 @@ class StubPipeline:
     def reset(self) -> None:
         self.calls.append("reset")
 
-    def step(self, frame: Frame) -> TrackedFrame:
+    def finish(self) -> list[TrackedFrame]:
+        return []
+
+    def step(self, frame: Frame) -> list[TrackedFrame]:
         if (frame.image == 13).all():
             raise RuntimeError("unlucky frame")
         with self.gate:
@@ -70,7 +73,7 @@ class StubPipeline:
             np.array([1], np.int64),
         )
         ids = np.array([7], np.int64)
-        return TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, label_image)
+        return [TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, label_image)]
 
 
 def image_message(stamp_ns: int, value: int = 100, size: tuple[int, int] = SIZE) -> Image:

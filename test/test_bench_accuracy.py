@@ -59,6 +59,7 @@ class Parade:
     class_names = ("car", "pedestrian")
     device = "cpu"
     config = DetectorConfig()
+    head = None
 
     def __init__(self, length: int) -> None:
         self.looks = 0
@@ -73,9 +74,9 @@ class Parade:
         for observation, instances in zip(self.seen, self.truth, strict=True):
             yield AnnotatedFrame(observation.frame, instances)
 
-    def __call__(self, frame: Frame) -> Observation[SearchFeatures]:
+    def __call__(self, frame: Frame) -> list[Observation[SearchFeatures]]:
         self.looks += 1
-        return self.seen[frame.stamp_ns // 10**8]
+        return [self.seen[frame.stamp_ns // 10**8]]
 
 
 class Witness:

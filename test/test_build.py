@@ -10,6 +10,7 @@ from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_p
 from mots_ros.config import Config, ConfigError
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.nets.search import SearchHead
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
 from mots_ros.resources import share
 from mots_ros.trackers.searchtrack import SearchTracker
@@ -65,12 +66,16 @@ def test_another_tracker_takes_the_seat(config: Config) -> None:
     pipeline = build_pipeline(config)
     reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
     assert isinstance(pipeline.tracker, SortTracker)
+    assert pipeline.detector.head is None
+    reconfigure(pipeline, config)
+    assert isinstance(pipeline.tracker, SearchTracker)
+    assert isinstance(pipeline.detector.head, SearchHead)
 
 
 def test_detectors_with_the_same_weights_share_a_network(config: Config) -> None:
     first, second = build_pipeline(config), build_pipeline(config)
-    runner = first.detector._runner
-    assert second.detector._runner is runner
+    runner = first.detector.runner
+    assert second.detector.runner is runner
     assert runner._users == 2
     second.sleep()
     second.sleep()
@@ -80,4 +85,4 @@ def test_detectors_with_the_same_weights_share_a_network(config: Config) -> None
     del second
     assert runner._users == 1
     del first, runner
-    assert build_pipeline(config).detector._runner._users == 1
+    assert build_pipeline(config).detector.runner._users == 1

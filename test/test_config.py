@@ -56,6 +56,8 @@ def test_groups_lie_within_stages() -> None:
     assert config.tracker.siammot.alpha == 0.25
     assert config.tracker.trackrcnn.mask_threshold == (0.5, 1.0)
     assert config.values()["tracker.siammot.alpha"] == 0.25
+    assert config.values()["tracker.trackrcnn.mask_threshold"] == [0.5, 1.0]
+    assert Config().with_values(config.values()) == config
 
 
 def test_file_with_nested_and_dotted_keys(tmp_path: Path) -> None:

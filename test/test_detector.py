@@ -13,8 +13,10 @@ from mots_ros.core.types import Frame
 from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import parameter_count
+from mots_ros.nets.search import SearchHead
 from mots_ros.nets.searchtrack import LIGHT, HeadMaps, SearchTrackNet
 
+CPU = torch.device("cpu")
 CONFIG = DetectorConfig(input_width=256, input_height=64)
 FRAME = Frame(5, "camera", np.zeros((128, 512, 3), np.uint8))
 
@@ -23,8 +25,11 @@ class DrawnNet(SearchTrackNet):
     """Sees one pedestrian of 4 x 8 map pixels at map pixel (20, 6), whatever the image; its mask
     is everything at and right of column 19."""
 
-    def features(self, image: Tensor) -> Tensor:
-        return torch.zeros(1, 1, 16, 64)
+    def ladder(self, image: Tensor) -> list[Tensor]:
+        return [torch.zeros(1, 1, 16, 64)]
+
+    def shared(self, ladder: list[Tensor]) -> Tensor:
+        return ladder[0]
 
     def heads(self, features: Tensor) -> HeadMaps:
         heat = torch.full((1, 2, 16, 64), -9.0)
@@ -50,8 +55,9 @@ class DrawnNet(SearchTrackNet):
 
 
 def test_one_object_in_image_pixels() -> None:
-    detector = CenterNetDetector(NetworkRunner(DrawnNet(LIGHT), torch.device("cpu")), CONFIG)
-    observation = detector(FRAME)
+    net = DrawnNet(LIGHT)
+    detector = CenterNetDetector(NetworkRunner(net, CPU), CONFIG, SearchHead(net))
+    (observation,) = detector(FRAME)
     found = observation.detections
     assert detector.class_names == ("car", "pedestrian")
     assert observation.frame is FRAME
@@ -67,8 +73,9 @@ def test_one_object_in_image_pixels() -> None:
 
 def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
     config = DetectorConfig(input_width=256, input_height=64, score_threshold=0.95)
-    detector = CenterNetDetector(NetworkRunner(DrawnNet(LIGHT), torch.device("cpu")), config)
-    observation = detector(FRAME)
+    net = DrawnNet(LIGHT)
+    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(net))
+    (observation,) = detector(FRAME)
     assert len(observation.detections) == 0
     assert observation.detections.boxes.shape == (0, 4)
     assert observation.detections.masks is not None
@@ -79,9 +86,10 @@ def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
 def test_a_real_network_runs_on_odd_image_sizes() -> None:
     torch.manual_seed(0)
     config = DetectorConfig(input_width=96, score_threshold=0.0, max_detections=7)
-    detector = CenterNetDetector(NetworkRunner(SearchTrackNet(LIGHT), torch.device("cpu")), config)
+    detector = CenterNetDetector(NetworkRunner(SearchTrackNet(LIGHT), CPU), config)
     image = np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8)
-    found = detector(Frame(0, "camera", image)).detections
+    (observation,) = detector(Frame(0, "camera", image))
+    found = observation.detections
     assert len(found) == 7
     assert (np.diff(found.scores) <= 0).all()
 
@@ -121,8 +129,9 @@ class AmodalNet(DrawnNet):
 
 
 def test_whole_objects_may_leave_the_image_and_need_no_masks() -> None:
-    detector = CenterNetDetector(NetworkRunner(AmodalNet(LIGHT), torch.device("cpu")), CONFIG)
-    found = detector(FRAME).detections
+    detector = CenterNetDetector(NetworkRunner(AmodalNet(LIGHT), CPU), CONFIG)
+    (observation,) = detector(FRAME)
+    found = observation.detections
     # From map pixel (20, 6) on; a map pixel is 8 image pixels.
     np.testing.assert_allclose(found.boxes, [[136, -16, 184, 144]])
     assert found.masks is None

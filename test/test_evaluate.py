@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,6 +18,8 @@ from mots_ros.data.bags import write_drive
 from mots_ros.evaluation.collect import match_by_stamp, track
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.palette import colour_of
+from mots_ros.pipeline import Pipeline
+from step_pipeline import StepPipeline
 from test_tracked_bags import Recording
 
 SIZE = (48, 96)
@@ -60,9 +61,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         number = frame.stamp_ns // 10**9 - START_S
         return tracked_frame(SIZE, {8 if number < 3 else 9: car(number)}, frame.stamp_ns)
 
-    def build(config: object) -> SimpleNamespace:
+    def build(config: object) -> StepPipeline:
         configs.append(config)
-        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+        return StepPipeline(step)
 
     monkeypatch.setattr("mots_ros.build.build_pipeline", build)
     return configs
@@ -296,7 +297,7 @@ def test_frames_without_stamps_cannot_be_matched():
 
 def test_a_drive_without_frames_has_no_results():
     with pytest.raises(EvaluationError, match="found none"):
-        track([], lambda frame: tracked_frame(SIZE, {}), ("car",))
+        track([], Pipeline(None, None), ("car",))  # type: ignore[arg-type]
 
 
 def test_boxes_remain_where_the_masks_format_has_too_few_ids(bag, tmp_path, monkeypatch, capsys):
@@ -305,7 +306,7 @@ def test_boxes_remain_where_the_masks_format_has_too_few_ids(bag, tmp_path, monk
         found = {first + i: (i % 96, i // 96, i % 96 + 1, i // 96 + 1) for i in range(200)}
         return tracked_frame(SIZE, found, frame.stamp_ns)
 
-    built = SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+    built = StepPipeline(step)
     monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
     out = tmp_path / "out"
     with pytest.raises(SystemExit):
@@ -321,7 +322,7 @@ def test_public_detections_reach_their_frames(bag, tmp_path, monkeypatch):
         seen.append(frame.public.tolist())
         return tracked_frame(SIZE, {}, frame.stamp_ns)
 
-    built = SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+    built = StepPipeline(step)
     monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
     public = tmp_path / "det.txt"
     public.write_text("3,-1,1,1,50,40,1\n")

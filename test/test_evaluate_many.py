@@ -14,6 +14,7 @@ from box_worlds import annotation, tracked_frame
 from mots_ros.core.types import Frame
 from mots_ros.data import kitti_mots
 from mots_ros.data.bags import write_drive
+from step_pipeline import StepPipeline
 from test_evaluate import LENGTH, SIZE, START_S, car, frames, refusal, run
 from test_kitti import add_images
 from test_tracked_bags import Recording
@@ -29,7 +30,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """
     state = SimpleNamespace(steps=0, fails_at=None, fault=KeyboardInterrupt())
 
-    def build(config: object) -> SimpleNamespace:
+    def build(config: object) -> StepPipeline:
         def step(frame: Frame) -> Any:
             if state.steps == state.fails_at:
                 raise state.fault
@@ -37,7 +38,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             number = frame.stamp_ns // 10**9 % START_S
             return tracked_frame(SIZE, {8: car(number)}, frame.stamp_ns)
 
-        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+        return StepPipeline(step)
 
     monkeypatch.setattr("mots_ros.build.build_pipeline", build)
     monkeypatch.setattr("mots_ros.build.build_detector", lambda config: None)
@@ -164,11 +165,11 @@ def test_images_are_found_by_their_numbers(tmp_path, monkeypatch, capsys):
     present = (0, 2, 3, 5)
     add_images(tmp_path / "0007", *(f"{number:06d}.png" for number in present), size=SIZE)
 
-    def build(config: object) -> SimpleNamespace:
+    def build(config: object) -> StepPipeline:
         def step(frame: Frame) -> Any:
             return tracked_frame(SIZE, {8: car(frame.stamp_ns // 10**8)}, frame.stamp_ns)
 
-        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+        return StepPipeline(step)
 
     monkeypatch.setattr("mots_ros.build.build_pipeline", build)
     kitti_mots.write(tmp_path / "0007.txt", annotation(SIZE, [*CARS, {1004: car(0)}]))
@@ -311,12 +312,12 @@ def test_our_boxes_are_scored_against_boxes(drives, tmp_path):
 def test_our_boxes_are_scored_as_mot_challenge_does(tmp_path, monkeypatch):
     """A sequence in its own folder, with images, truth and length; tracks are of pedestrians."""
 
-    def build(config: object) -> SimpleNamespace:
+    def build(config: object) -> StepPipeline:
         def step(frame: Frame) -> Any:
             # Files count from 1 at ten a second.
             return tracked_frame(SIZE, {8: car(frame.stamp_ns // 10**8 - 1)}, frame.stamp_ns)
 
-        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("pedestrian",)))
+        return StepPipeline(step, "pedestrian")
 
     monkeypatch.setattr("mots_ros.build.build_pipeline", build)
     sequence = tmp_path / "MOT17-02"
@@ -339,13 +340,13 @@ def test_our_boxes_are_scored_as_mot_challenge_does(tmp_path, monkeypatch):
 def test_public_detections_of_several_drives(drives, tmp_path, monkeypatch):
     seen: list[list[float]] = []
 
-    def build(config: object) -> SimpleNamespace:
+    def build(config: object) -> StepPipeline:
         def step(frame: Frame) -> Any:
             assert frame.public is not None
             seen.extend(np.asarray(frame.public).tolist())
             return tracked_frame(SIZE, {}, frame.stamp_ns)
 
-        return SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+        return StepPipeline(step)
 
     monkeypatch.setattr("mots_ros.build.build_pipeline", build)
     for name in ("one", "two"):

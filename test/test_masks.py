@@ -58,6 +58,13 @@ def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():
     np.testing.assert_array_equal(compose_label_image(swapped, ids[::-1], PLAIN, SIZE), painted)
 
 
+def test_another_precedence_than_the_score() -> None:
+    boxes, ids = [[8, 8, 40, 40], [24, 8, 56, 40]], np.array([3, 5])
+    detections = filled(PLAIN, boxes, [0.9, 0.5])
+    painted = compose_label_image(detections, ids, PLAIN, SIZE, np.array([1.0, 2.0]))
+    assert (painted[16, 16], painted[16, 32]) == (3, 5)
+
+
 def test_a_mask_stays_near_its_box():
     painted = compose_label_image(
         filled(PLAIN, [[40, 20, 60, 40]], [0.9]), np.array([3]), PLAIN, SIZE

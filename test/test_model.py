@@ -36,7 +36,7 @@ def test_large_cars_are_found_and_keep_their_ids() -> None:
     ids: dict[int, list[int]] = {}
     shown = 0
     for item in StreetDrive(seed=6, length=8):
-        tracked = pipeline.step(item.frame)
+        (tracked,) = pipeline.step(item.frame)
         cars = tracked.detections.labels == 0
         for value, box in _large_cars(item.instances).items():
             shown += 1
@@ -53,6 +53,6 @@ def test_large_cars_are_found_and_keep_their_ids() -> None:
 def test_any_camera_will_do(size: tuple[int, int]) -> None:
     pipeline = build_pipeline(Config().with_values({"detector.device": "cpu"}))
     item = next(iter(StreetDrive(seed=6, length=1, size=size)))
-    tracked = pipeline.step(item.frame)
+    (tracked,) = pipeline.step(item.frame)
     assert tracked.label_image.shape == size
     assert set(np.unique(tracked.label_image)) - {0} <= set(tracked.ids.tolist())

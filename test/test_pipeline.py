@@ -4,7 +4,7 @@ import numpy as np
 
 from mots_ros.config import DetectorConfig, TrackerConfig
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.core.types import Detections, Frame, Observation, TrackedFrame
 from mots_ros.pipeline import Pipeline
 from mots_ros.trackers.sort import SortTracker
 
@@ -17,21 +17,51 @@ class OneCar:
     class_names = ("car",)
     device = "cpu"
     config = DetectorConfig()
+    head = None
 
-    def __call__(self, frame: Frame) -> Observation[None]:
+    def __call__(self, frame: Frame) -> list[Observation[None]]:
         masks = np.zeros((1, 8, 16), np.float32)
         masks[0, 2:6, 4:8] = 1
         boxes = np.array([[16, 8, 32, 24]], np.float32)
         seen = Detections(boxes, np.array([0.9], np.float32), np.array([0]), masks)
-        return Observation(frame, LETTERBOX, seen, None)
+        return [Observation(frame, LETTERBOX, seen, None)]
+
+    def finish(self) -> list[Observation[None]]:
+        return []
+
+    def forget(self) -> None:
+        pass
+
+
+class OneCarLater(OneCar):
+    """Looks a frame ahead before it says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Observation[None]] = []
+
+    def __call__(self, frame: Frame) -> list[Observation[None]]:
+        earlier, self.waiting = self.waiting, super().__call__(frame)
+        return earlier
+
+    def finish(self) -> list[Observation[None]]:
+        earlier, self.waiting = self.waiting, []
+        return earlier
+
+    def forget(self) -> None:
+        self.waiting = []
 
 
 def frame(stamp_ns: int) -> Frame:
     return Frame(stamp_ns, "camera", np.zeros((32, 64, 3), np.uint8))
 
 
+def ids(finished: list[TrackedFrame]) -> dict[int, list[int]]:
+    """The ids by the frame's stamp."""
+    return {tracked.stamp_ns: tracked.ids.tolist() for tracked in finished}
+
+
 def test_a_frame_goes_through() -> None:
-    tracked = Pipeline(OneCar(), SortTracker(TrackerConfig())).step(frame(7))
+    (tracked,) = Pipeline(OneCar(), SortTracker(TrackerConfig())).step(frame(7))
     assert (tracked.stamp_ns, tracked.frame_id) == (7, "camera")
     assert tracked.ids.tolist() == [1]
     expected = np.zeros((32, 64), np.uint16)
@@ -42,11 +72,28 @@ def test_a_frame_goes_through() -> None:
 
 def test_the_track_lives_on() -> None:
     pipeline = Pipeline(OneCar(), SortTracker(TrackerConfig()))
-    assert [pipeline.step(frame(t * 10**8)).ids.tolist() for t in range(3)] == [[1]] * 3
+    for stamp in (0, 10**8, 2 * 10**8):
+        assert ids(pipeline.step(frame(stamp))) == {stamp: [1]}
 
 
 def test_a_stamp_that_jumps_back_ends_all_tracks() -> None:
     pipeline = Pipeline(OneCar(), SortTracker(TrackerConfig()))
     pipeline.step(frame(10**9))
-    assert pipeline.step(frame(5)).ids.tolist() == [2]
-    assert pipeline.step(frame(10**8)).ids.tolist() == [2]
+    assert ids(pipeline.step(frame(5))) == {5: [2]}
+    assert ids(pipeline.step(frame(10**8))) == {10**8: [2]}
+
+
+def test_a_tracker_that_looks_ahead_answers_later_and_loses_nothing() -> None:
+    pipeline = Pipeline(OneCarLater(), SortTracker(TrackerConfig()))
+    assert ids(pipeline.step(frame(1))) == {}
+    assert ids(pipeline.step(frame(2))) == {1: [1]}
+    # The stamp jumps back.
+    assert ids(pipeline.step(frame(0))) == {2: [1]}
+    assert ids(pipeline.step(frame(1))) == {0: [2]}
+    assert ids(pipeline.exchange(SortTracker(TrackerConfig()), None)) == {1: [2]}
+    pipeline.step(frame(3))
+    assert ids(pipeline.finish()) == {3: [1]}
+    assert pipeline.finish() == []
+    pipeline.step(frame(4))
+    pipeline.reset()
+    assert pipeline.finish() == []

@@ -7,7 +7,6 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -22,6 +21,7 @@ from mots_ros.data.bags import write_drive
 from mots_ros.evaluation.page.charts import Axis, Line, line_chart
 from mots_ros.evaluation.page.comparison import ranges
 from mots_ros.evaluation.palette import colour_of
+from step_pipeline import StepPipeline
 
 ALPHA = [round(0.05 * step, 2) for step in range(1, 20)]
 VOID = ("meta", "img")
@@ -266,7 +266,7 @@ def test_what_evaluate_writes_can_be_read(tmp_path, monkeypatch):
         number = frame.stamp_ns - 10**9
         return tracked_frame((48, 96), {8 if number < 3 else 9: boxes[number]}, frame.stamp_ns)
 
-    built = SimpleNamespace(step=step, detector=SimpleNamespace(class_names=("car",)))
+    built = StepPipeline(step)
     monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
     out = tmp_path / "evaluated"
     evaluate.main([str(tmp_path / "drive"), "--gt", str(tmp_path / "drive.txt"), "--out", str(out)])

@@ -89,12 +89,12 @@ def tracker(pipeline: type[StubPipeline] = StubPipeline) -> TrackerNode:
 class Switching(StubPipeline):
     """Has another id for the pedestrian in the second half of the drive."""
 
-    def step(self, frame: Frame) -> TrackedFrame:
-        tracked = super().step(frame)
+    def step(self, frame: Frame) -> list[TrackedFrame]:
+        (tracked,) = super().step(frame)
         if frame.stamp_ns >= STAMPS[LENGTH // 2]:
             tracked.ids[:] = 8
             tracked.label_image[tracked.label_image == 7] = 8
-        return tracked
+        return [tracked]
 
 
 def test_a_fast_tracker_scores_live_what_it_scores_offline(
@@ -102,7 +102,7 @@ def test_a_fast_tracker_scores_live_what_it_scores_offline(
 ) -> None:
     pipeline = Switching(Config())
     images = by_index(BagDrive(drive))
-    results = track(images, pipeline.step, pipeline.detector.class_names)
+    results = track(images, pipeline, pipeline.detector.class_names)
     offline = tmp_path / "offline"
     write_sequence(offline, "drive", LENGTH, results, kitti_mots.read(truth), images)
     expected = json.loads((offline / "sequences" / "drive" / "summary.json").read_text())

@@ -71,6 +71,11 @@ class World(Bench):
         self.pipeline = StubPipeline(config)
         return self.pipeline
 
+    def value(self, name: str) -> Any:
+        """A parameter's value; lists come as arrays."""
+        value = self.tracker.get_parameter(name).value
+        return list(value) if hasattr(value, "typecode") else value
+
     def track(self, message: Image | CompressedImage) -> None:
         """Publish an image and wait for what comes of it."""
         count = len(self.neighbour.masks)
@@ -249,12 +254,13 @@ def test_every_parameter_is_declared_with_description_and_range(ros: Ros) -> Non
     with World() as world:
         for name, entry in parameters().items():
             descriptor = world.tracker.describe_parameter(name)
-            assert world.tracker.get_parameter(name).value == entry.default
+            several = isinstance(entry.default, tuple)
+            assert world.value(name) == Config().values()[name]
             assert descriptor.description == entry.metadata["description"]
             assert descriptor.read_only == entry.metadata["restart"]
             limits = [*descriptor.floating_point_range, *descriptor.integer_range]
             assert [limit.from_value for limit in limits] == (
-                [] if entry.metadata["low"] is None else [entry.metadata["low"]]
+                [] if several or entry.metadata["low"] is None else [entry.metadata["low"]]
             )
 
 
@@ -263,9 +269,11 @@ def test_a_parameter_set_while_running_reaches_the_next_frame(ros: Ros) -> None:
     with World() as world:
         assert world.set("detector.score_threshold", 0.6) == (True, "")
         assert world.set("tracker.birth_threshold", 1) == (True, "")  # Meant as 1.0.
+        assert world.set("tracker.trackrcnn.mask_threshold", [1, 0]) == (True, "")
         world.track(image_message(1))
         assert world.pipeline.detector.config.score_threshold == 0.6
         assert world.pipeline.tracker.config.birth_threshold == 1.0
+        assert world.pipeline.tracker.config.trackrcnn.mask_threshold == (1.0, 0.0)
         world.until(lambda: world.neighbour.labels[-1].threshold == np.float32(0.6))
 
 
@@ -276,6 +284,7 @@ def test_a_parameter_set_while_running_reaches_the_next_frame(ros: Ros) -> None:
         ("tracker.assignment", "luck", "must be one of greedy, hungarian"),
         ("tracker.max_misses", "many", "type"),
         ("detector.weights", "other.safetensors", "read-only"),
+        ("tracker.trackrcnn.mask_threshold", [0.5, 2.0], "must be in [0.0, 1.0], not 2.0"),
     ],
 )
 def test_a_bad_value_is_refused_with_the_reason_and_changes_nothing(
@@ -286,10 +295,21 @@ def test_a_bad_value_is_refused_with_the_reason_and_changes_nothing(
         accepted, why = world.set(name, value)
         assert not accepted
         assert reason in why
-        assert world.tracker.get_parameter(name).value == parameters()[name].default
+        assert world.value(name) == Config().values()[name]
         world.track(image_message(1))
         assert Config().detector == world.pipeline.detector.config
         assert Config().tracker == world.pipeline.tracker.config
+
+
+def test_a_tracker_that_cannot_be_had_is_refused(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        assert world.set("tracker.head", "no_such.safetensors") == (True, "")
+        accepted, why = world.set("tracker.name", "siammot")
+        assert not accepted
+        assert "models/no_such.safetensors: no such weights file" in why
+        world.track(image_message(1))
+        assert world.pipeline.tracker.config.name == "searchtrack"
 
 
 def test_reset_ends_all_tracks_with_the_next_frame(ros: Ros) -> None:

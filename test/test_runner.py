@@ -51,10 +51,11 @@ def test_frames_of_one_moment_share_a_pass(
     found = {}
     together(*(lambda seed=seed: found.update({seed: runner(picture(seed))}) for seed in range(3)))
     assert passes == [1, 1, 1, 3]
-    for seed, (features, maps) in alone.items():
-        torch.testing.assert_close(found[seed][0], features)
-        torch.testing.assert_close(found[seed][1].heat, maps.heat)
-        assert found[seed][1].amodal is None
+    for seed, (shared, ladder) in alone.items():
+        torch.testing.assert_close(found[seed][0], shared)
+        assert [rung.shape[2:] for rung in ladder] == [(8, 12), (4, 6), (2, 3)]
+        for mine, rung in zip(found[seed][1], ladder, strict=True):
+            torch.testing.assert_close(mine, rung)
 
 
 def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:

@@ -182,5 +182,5 @@ def _track(
             tick()
 
     pipeline = build_pipeline(config)
-    step = Timed(pipeline.step)
-    return track(frames(), step, pipeline.detector.class_names), step.step_ms
+    timed = Timed(pipeline)
+    return track(frames(), timed, pipeline.detector.class_names), timed.step_ms

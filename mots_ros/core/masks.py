@@ -28,8 +28,12 @@ def compose_label_image(
     ids: NDArray[np.int64],
     letterbox: Letterbox,
     size: tuple[int, int],
+    precedence: NDArray[Any] | None = None,
 ) -> LabelImage:
-    """Paint every detection's mask with its id [N]; where masks overlap, the higher score wins.
+    """Paint every detection's mask with its id [N].
+
+    Where masks overlap, the one with the larger ``precedence`` [N] takes the pixel: the higher
+    score, unless another is given.
 
     Returns uint16 [H, W] of ``size``, 0 where no object is. Detections without masks leave it
     empty.
@@ -44,7 +48,8 @@ def compose_label_image(
     if masks.shape[1:] != letterbox.map_size:
         raise ValueError(f"expected masks of {letterbox.map_size}, not {masks.shape[1:]}")
     values = pixel_values(ids)
-    for index in np.argsort(-detections.scores, kind="stable"):
+    order = detections.scores if precedence is None else precedence
+    for index in np.argsort(-order, kind="stable"):
         left, top, right, bottom = _surroundings(detections.boxes[index], letterbox, size)
         if left >= right or top >= bottom:
             continue

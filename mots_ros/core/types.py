@@ -113,10 +113,16 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackedDetections:
-    """What a tracker reports for one frame: an identity (int64 [N], positive) per detection."""
+    """What a tracker reports for one frame: an identity (int64 [N], positive) per detection.
+
+    precedence: [N] where masks overlap, the larger takes the pixel; None for the score.
+    embeddings: [N, D] what the tracker knows the objects by, if it can be compared.
+    """
 
     ids: IntArray
     detections: Detections
+    precedence: FloatArray | None = None
+    embeddings: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,7 @@ class TrackedFrame:
 
     label_image: uint16 [H, W] at image size, pixel = track id, 0 = background; masks are disjoint
         by construction.
+    embeddings: as in ``TrackedDetections``.
     """
 
     stamp_ns: int
@@ -132,3 +139,4 @@ class TrackedFrame:
     ids: IntArray
     detections: Detections
     label_image: LabelImage
+    embeddings: FloatArray | None = None

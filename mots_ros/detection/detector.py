@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,54 +14,92 @@ from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.detection.runner import NetworkRunner
+from mots_ros.detection.window import Glance, Window
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.peaks import top_peaks
-from mots_ros.nets.search import SearchFeatures, boxes_at
+from mots_ros.nets.search import boxes_at
+from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
 
 
 class CenterNetDetector:
-    """Finds objects in one camera's frames and reads their kernels at their centres.
+    """Finds objects in one camera's frames.
 
-    One network pass per frame, which it may share with other cameras' detectors.
+    One network pass per frame, which it may share with other cameras' detectors; then what the
+    tracker's head reads of it.
     """
 
-    def __init__(self, runner: NetworkRunner, config: DetectorConfig) -> None:
+    def __init__(
+        self, runner: NetworkRunner, config: DetectorConfig, head: TrackerHead | None = None
+    ) -> None:
         cuda = runner.device.type == "cuda"
         self.config = config
         self.device = torch.cuda.get_device_name(runner.device) if cuda else "cpu"
         self.class_names = runner.net.spec.class_names
-        self._runner = runner
+        self.runner = runner
+        self.head = head
         self._join()
 
+    @property
+    def head(self) -> TrackerHead | None:
+        """What the tracker reads, if anything; another one begins a drive."""
+        return self._head
+
+    @head.setter
+    def head(self, head: TrackerHead | None) -> None:
+        self._head = head
+        self._window = Window(head.context) if head and head.context else None
+
     @torch.inference_mode()
-    def __call__(self, frame: Frame) -> Observation[SearchFeatures]:
-        """Detect in one frame; what scores below the threshold is dropped."""
-        net = self._runner.net
+    def __call__(self, frame: Frame) -> list[Observation[Any]]:
+        """Detect in one frame; what scores below the threshold is dropped.
+
+        Where the tracker's head looks ahead, what comes back is of an earlier frame, or nothing.
+        """
         letterbox = letterbox_of(frame.size, self.config)
-        features, maps = self._runner(letterbox.warp(frame.image))
+        raw, ladder = self.runner(letterbox.warp(frame.image))
+        glance = Glance(frame, letterbox, raw, ladder, shared=raw)
+        glances = self._window.push(glance) if self._window else [glance]
+        return [self._observed(glance) for glance in glances]
+
+    @torch.inference_mode()
+    def finish(self) -> list[Observation[Any]]:
+        """The frames that still waited for later ones; a drive ends here."""
+        return [self._observed(glance) for glance in self._window.finish()] if self._window else []
+
+    def forget(self) -> None:
+        """A drive ends here, and nobody wants the frames that waited."""
+        if self._window:
+            self._window.forget()
+
+    def _observed(self, glance: Glance) -> Observation[Any]:
+        maps = self.runner.heads(glance.shared)
         scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
         size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
         if maps.amodal is None:
             boxes = boxes_at(size, offset, x, y)
         else:
             boxes = torch.stack((x, y, x, y), dim=1) + maps.amodal[0, :, y, x].T
-        first = torch.zeros_like(x)
-        masks = None
-        if maps.mask is not None:
-            kernels = net.mask_kernels(features, first, y, x)
-            centres = torch.stack((x, y), dim=1).to(features.dtype)
-            masks = dynamic_network(maps.mask[0], kernels, centres).sigmoid().cpu().numpy()
+        masks_at = None if maps.mask is None else partial(self._masks_at, glance.shared, maps.mask)
         detections = Detections(
-            letterbox.map_to_image(boxes.cpu().numpy()),
+            glance.letterbox.map_to_image(boxes.cpu().numpy()),
             scores.cpu().numpy(),
             labels.cpu().numpy(),
-            masks,
+            masks_at(x, y).cpu().numpy() if masks_at else None,
         )
-        kernels = net.search_kernels(features, first, y, x)
-        search_features = SearchFeatures(maps.search[0], size, offset, kernels)
-        return Observation(frame, letterbox, detections, search_features)
+        features = None
+        if self._head:
+            features = self._head.read(
+                Seen(glance.shared, glance.raw, glance.ladder, maps, x, y, boxes, masks_at)
+            )
+        return Observation(glance.frame, glance.letterbox, detections, features)
+
+    def _masks_at(self, shared: Tensor, mask_map: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Mask probabilities [N, h, w] of the objects centred in the map pixels x, y."""
+        kernels = self.runner.net.mask_kernels(shared, torch.zeros_like(x), y, x)
+        centres = torch.stack((x, y), dim=1).to(shared.dtype)
+        return dynamic_network(mask_map[0], kernels, centres).sigmoid()
 
     def sleep(self) -> None:
         """Need the network no longer, for a while."""
@@ -74,11 +114,12 @@ class CenterNetDetector:
         width = self.config.input_width
         height = self.config.input_height or width // 3
         self(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
+        self.forget()
 
     def _join(self) -> None:
-        self._runner.join()
+        self.runner.join()
         # Nobody waits for the frames of a detector that is gone.
-        self._leave = weakref.finalize(self, self._runner.leave)
+        self._leave = weakref.finalize(self, self.runner.leave)
 
     def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Scores, labels, x and y of the peaks above the threshold, over all classes."""

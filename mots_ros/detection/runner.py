@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mots_ros.core.types import Image
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
+
+Backbone = tuple[Tensor, tuple[Tensor, ...]]
+"""Of one frame: shared features [1, C, h, w], and the neck's maps at strides 8, 16 and 32."""
 
 GATHER_S = 0.004
 """How long the network waits for the frames of other cameras: those that take their pictures at the
@@ -23,7 +29,7 @@ class _Place:
     """A frame in the queue, and in the end what came of it."""
 
     image: Image
-    seen: tuple[Tensor, HeadMaps] | None = None
+    seen: Backbone | None = None
     error: Exception | None = None
 
 
@@ -31,12 +37,14 @@ class NetworkRunner:
     """A network on its device; frames that wait for it at the same time pass through together.
 
     Several threads may call it. It stays on the device as long as somebody uses it: between the
-    last ``leave`` and the next ``join`` it keeps no memory of a GPU.
+    last ``leave`` and the next ``join`` it keeps no memory of a GPU. So do the trackers' heads that
+    live beside it.
     """
 
     def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self._tracker_heads: dict[Path, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
         self._arrival = threading.Condition()
@@ -46,19 +54,35 @@ class NetworkRunner:
         """From now on there is one camera more."""
         with self._network:
             self._users += 1
-            self.net.to(self.device)
+            for module in (self.net, *self._tracker_heads.values()):
+                module.to(self.device)
 
     def leave(self) -> None:
         """There is one camera less."""
         with self._network:
             self._users -= 1
             if self._users == 0:
-                self.net.to("cpu")
+                for module in (self.net, *self._tracker_heads.values()):
+                    module.to("cpu")
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
 
-    def __call__(self, image: Image) -> tuple[Tensor, HeadMaps]:
-        """Shared features [1, C, h, w] and head maps (a batch of one) of an RGB image [H, W, 3]."""
+    def tracker_head(self, path: Path, load: Callable[[], nn.Module]) -> Any:
+        """The head in a file, loaded where nobody uses it yet; raises what ``load`` raises."""
+        with self._network:
+            if path not in self._tracker_heads:
+                head = load()
+                self._tracker_heads[path] = head.to(self.device) if self._users else head
+            return self._tracker_heads[path]
+
+    @torch.inference_mode()
+    def heads(self, features: Tensor) -> HeadMaps:
+        """The dense heads' maps of shared features, which a tracker may have changed."""
+        with self._network:
+            return self.net.heads(features)
+
+    def __call__(self, image: Image) -> Backbone:
+        """What comes before all heads, of an RGB image [H, W, 3]."""
         place = _Place(image)
         with self._arrival:
             self._waiting.append(place)
@@ -86,10 +110,10 @@ class NetworkRunner:
         try:
             images = torch.from_numpy(np.stack([place.image for place in places])).to(self.device)
             # A channels-last view of the images' own memory: nothing is moved.
-            features = self.net.features(normalised(images.permute(0, 3, 1, 2)))
-            maps = self.net.heads(features)
+            ladder = self.net.ladder(normalised(images.permute(0, 3, 1, 2)))
+            shared = self.net.shared(ladder)
             for i, place in enumerate(places):
-                place.seen = features[i : i + 1], maps.of(i)
+                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder[1:])
         except Exception as error:
             for place in places:
                 place.error = error

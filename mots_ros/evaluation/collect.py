@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from mots_ros.core.types import Frame, TrackedFrame
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.results import Results
 
 
-class Timed:
-    """A step that remembers how long it took, in milliseconds."""
+class Steps(Protocol):
+    """A pipeline, as far as it matters here: the results of a frame may come with a later one."""
 
-    def __init__(self, step: Callable[[Frame], TrackedFrame]) -> None:
-        self._step = step
+    def step(self, frame: Frame) -> list[TrackedFrame]: ...
+
+    def finish(self) -> list[TrackedFrame]: ...
+
+
+class Timed:
+    """A pipeline that remembers how long its steps took, in milliseconds."""
+
+    def __init__(self, pipeline: Steps) -> None:
+        self._pipeline = pipeline
         self.step_ms: list[float] = []
 
-    def __call__(self, frame: Frame) -> TrackedFrame:
+    def step(self, frame: Frame) -> list[TrackedFrame]:
+        """A step of the pipeline."""
         start = time.perf_counter()
-        tracked = self._step(frame)
+        tracked = self._pipeline.step(frame)
         self.step_ms.append(round(1000 * (time.perf_counter() - start), 3))
         return tracked
 
+    def finish(self) -> list[TrackedFrame]:
+        """The end of a drive."""
+        return self._pipeline.finish()
+
 
 def track(
-    frames: Iterable[tuple[int, Frame]],
-    step: Callable[[Frame], TrackedFrame],
-    class_names: Sequence[str],
+    frames: Iterable[tuple[int, Frame]], pipeline: Steps, class_names: Sequence[str]
 ) -> Results:
-    """Put every frame through ``step`` in order; results get the numbers that come with frames.
+    """Put every frame of a drive through a pipeline; results get the numbers that come with frames.
 
     Raises EvaluationError where there are no frames or their sizes differ.
     """
     results = None
+    numbers: deque[int] = deque()
     for number, frame in frames:
         results = results or Results(class_names, frame.size)
-        results.add(number, step(frame))
+        numbers.append(number)
+        for tracked in pipeline.step(frame):
+            results.add(numbers.popleft(), tracked)
     if results is None:
         raise EvaluationError("expected a drive with images, found none")
+    for tracked in pipeline.finish():
+        results.add(numbers.popleft(), tracked)
     return results
 
 

@@ -14,7 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo, VisionClass
 
-from mots_ros.build import build_pipeline
+from mots_ros.build import build_head, build_pipeline, head_path
 from mots_ros.config import Config, ConfigError
 from mots_ros.pipeline import Pipeline
 from mots_ros.ros import parameters
@@ -52,7 +52,10 @@ class TrackerNode(LifecycleNode):
         )
         self._build = build
         self._live = parameters.LiveConfig(
-            self, parameters.declare(self), lambda _: self._publish_label_info()
+            self,
+            parameters.declare(self),
+            self._check,
+            lambda _: self._publish_label_info(),
         )
         self._health = Health()
         self._label_info = self.create_publisher(LabelInfo, "~/label_info", LATCHED)
@@ -127,6 +130,11 @@ class TrackerNode(LifecycleNode):
         if self._worker is not None:
             self._worker.reset()
         return answer
+
+    def _check(self, config: Config) -> None:
+        """Raise CheckpointError where another tracker is wanted that cannot be had."""
+        if self._pipeline and head_path(config.tracker) != head_path(self._live.current.tracker):
+            build_head(config)
 
     def _publish_label_info(self) -> None:
         if self._pipeline is None:

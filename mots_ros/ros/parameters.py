@@ -15,7 +15,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from mots_ros.config import Config, ConfigError, owned_by_ros, parameters
+from mots_ros.config import Config, owned_by_ros, parameters
 
 
 def declare(node: Node) -> Config:
@@ -37,8 +37,6 @@ def declare(node: Node) -> Config:
         node.undeclare_parameter(name)
     known = parameters()
     for name, value in config.values().items():
-        if isinstance(value, tuple):
-            value = list(value)
         node.declare_parameter(name, value, describe(known[name]), ignore_override=True)
     return config
 
@@ -73,11 +71,18 @@ class LiveConfig:
 
     ``current`` is replaced as a whole, and only by configurations that have been checked, so
     another thread may read it at any time. Several parameters set atomically arrive together or
-    not at all.
+    not at all. ``check`` raises a ValueError against what is in range and still cannot be.
     """
 
-    def __init__(self, node: Node, config: Config, on_change: Callable[[Config], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        config: Config,
+        check: Callable[[Config], None],
+        on_change: Callable[[Config], None],
+    ) -> None:
         self.current = config
+        self._check_whole = check
         self._on_change = on_change
         node.add_pre_set_parameters_callback(_whole_numbers_as_doubles)
         node.add_on_set_parameters_callback(self._check)
@@ -85,8 +90,8 @@ class LiveConfig:
 
     def _check(self, changes: Sequence[Parameter[Any]]) -> SetParametersResult:
         try:
-            self._changed(changes)
-        except ConfigError as error:
+            self._check_whole(self._changed(changes))
+        except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 

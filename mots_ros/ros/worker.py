@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections import deque
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
@@ -55,6 +56,7 @@ class Worker:
         self._to_rgb = to_rgb
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._reset_wanted = threading.Event()
+        self._waiting: deque[tuple[float, Frame]] = deque()
 
         self._detections = self._publisher(Detection2DArray, "~/detections")
         self._masks = self._publisher(Image, "~/masks")
@@ -108,9 +110,11 @@ class Worker:
         """Process messages until the mailbox is closed; nothing in a message may end this."""
         while (mail := self._mailbox.take()) is not None:
             arrived, message = mail
-            self._follow_wishes()
             try:
-                tracks = self._process(message)
+                self._publish(self._follow_wishes())
+                frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
+                self._waiting.append((arrived, frame))
+                self._publish(self._pipeline.step(frame))
             except ImageError as error:
                 self._health.bad(error.reason, str(error))
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
@@ -118,18 +122,18 @@ class Worker:
                 if self._mailbox.closed or not self._node.context.ok():
                     return  # Told to stop while a frame was in work.
                 self._explain(error)
-            else:
-                self._health.processed(time.monotonic() - arrived, tracks)
 
-    def _process(self, message: Image | CompressedImage) -> int:
-        """One frame, from message to messages; returns how many objects are tracked in it."""
-        frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
-        tracked = self._pipeline.step(frame)
-        detections, masks = convert.to_messages(tracked, self._class_names)
-        self._detections.publish(detections)
-        self._masks.publish(masks)
-        self._show(frame, tracked)
-        return len(tracked.ids)
+    def _publish(self, finished: list[TrackedFrame]) -> None:
+        """What the pipeline has finished, as messages; a tracker that looks ahead answers later."""
+        for tracked in finished:
+            arrived, frame = self._waiting.popleft()
+            while frame.stamp_ns != tracked.stamp_ns:  # Those before it have failed.
+                arrived, frame = self._waiting.popleft()
+            detections, masks = convert.to_messages(tracked, self._class_names)
+            self._detections.publish(detections)
+            self._masks.publish(masks)
+            self._show(frame, tracked)
+            self._health.processed(time.monotonic() - arrived, len(tracked.ids))
 
     def _calibrate(self, info: CameraInfo) -> None:
         if is_calibrated(info):
@@ -150,16 +154,22 @@ class Worker:
             names, info = self._class_names, self._calibration
             self._markers.publish(to_markers(tracked, names, self._trails, info))
 
-    def _follow_wishes(self) -> None:
-        """Bring what was asked for since the last frame into the pipeline."""
+    def _follow_wishes(self) -> list[TrackedFrame]:
+        """Bring what was asked for since the last frame into the pipeline.
+
+        Returns the frames that are finished by it.
+        """
+        finished = []
         config = self._live.current
         if config is not self._config:
-            reconfigure(self._pipeline, config)
             self._config = config
+            finished = reconfigure(self._pipeline, config)
         if self._reset_wanted.is_set():
             self._reset_wanted.clear()
+            finished += self._pipeline.finish()
             self._trails.clear()
             self._pipeline.reset()
+        return finished
 
     def _explain(self, error: Exception) -> None:
         """Count and log a frame that could not be processed, the first time with its traceback."""
