@@ -4,12 +4,16 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-from mots_ros.commands import train as command
+from mots_ros.commands.train import validate
 from mots_ros.config import Config
+from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets.search import SearchHead
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.pipeline import Pipeline
+from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.training.clips import Clip
 from mots_ros.training.loop import TrainingState, train
 from mots_ros.training.pairs import Pair, PairDataset, make_pair
@@ -32,7 +36,7 @@ class Neighbours(PairDataset):
         return make_pair(clip, (first, first + 1), WHOLE, self._crop, rng)
 
 
-def test_ten_frames_are_learnt_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_frames_are_learnt_by_heart(tmp_path: Path) -> None:
     clip = toy_clip(tmp_path)
     ten = Clip(clip.images[:FRAMES], clip.instances[:FRAMES], clip.boxes[:FRAMES], clip.scale)
     plan = Plan(
@@ -49,7 +53,8 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path, monkeypatch: pytest.Monk
     assert sum(losses.values()) < 0.3, losses
 
     config = Config().with_values({"detector.input_width": WIDTH})
-    monkeypatch.setattr(command, "Config", lambda: config)
-    scores, picture = command.validate(state.averaged, device, [ten])
+    runner = NetworkRunner(state.averaged, device)
+    detector = CenterNetDetector(runner, config.detector, SearchHead(runner.net))
+    scores, picture = validate(Pipeline(detector, SearchTracker(config.tracker)), [ten])
     assert picture.shape == (256, 832, 3)
     assert min(scores.values()) > 95, scores

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from mots_ros.commands import train as command
+from mots_ros.commands import training_job
 from mots_ros.config import ConfigError
 from mots_ros.nets import checkpoint
 from mots_ros.training.clips import Clip
@@ -199,6 +200,10 @@ def test_history_continues_and_draws(tmp_path: Path) -> None:
         ("learning_rate: fast", "'learning_rate' must be float"),
         ("data: street", "'data' must be a list of sources"),
         ("data: [{kind: street, weight: 0}]", "expected a weight above 0, found 0"),
+        ("tracker: deepsort", "'tracker' must be one of searchtrack, trackrcnn, siammot"),
+        ("{tracker: dior, data: [{kind: street}]}", "expected 'start': the network that dior's"),
+        ("head: 3", "'head' must be names with values, not 3"),
+        ("{head: {side: 4}, data: [{kind: street}]}", "'head' has no meaning for searchtrack"),
         ("a: [", "cannot be read as YAML"),
     ],
 )
@@ -221,7 +226,7 @@ def test_the_package_s_plans_can_be_read(name: str, tmp_path: Path) -> None:
 @pytest.fixture
 def plan_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A plan that takes seconds."""
-    monkeypatch.setitem(command.NETWORKS, "light", SMALL)
+    monkeypatch.setitem(training_job.NETWORKS, "light", SMALL)
     street = {"kind": "street", "seeds": [1000, 1000], "length": 2}
     values = {
         **{"crop_height": 64, "crop_width": 64, "batch": 1, "iterations": 4, "warmup": 1},

@@ -1,4 +1,4 @@
-"""Train a SearchTrack network by a plan: a YAML file that names data, network and schedule.
+"""Train a tracker by a plan: a YAML file that names tracker, data, network and schedule.
 
 The folder OUT gets the plan, the averaged weights (last.safetensors; best.safetensors by HOTA on
 the validation drives), everything needed to continue (state.pt), TensorBoard's files, history.jsonl
@@ -19,20 +19,16 @@ import torch
 from torch import distributed
 from tqdm import tqdm
 
-from mots_ros.config import Config, ConfigError, setting
+from mots_ros.commands.training_job import training_job
+from mots_ros.config import ConfigError, setting
 from mots_ros.core.types import Frame, Image
 from mots_ros.data.kitti_mots import Annotation, objects_of
 from mots_ros.data.sources import open_source
-from mots_ros.detection.detector import CenterNetDetector
-from mots_ros.detection.runner import NetworkRunner
 from mots_ros.evaluation.collect import track
 from mots_ros.evaluation.overlay import draw, draw_masks
 from mots_ros.evaluation.scores import score
-from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
-from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
 from mots_ros.pipeline import Pipeline
-from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.training.clips import Clip, load_clips
 from mots_ros.training.history import History
 from mots_ros.training.loop import (
@@ -43,11 +39,10 @@ from mots_ros.training.loop import (
     start_process,
     train,
 )
-from mots_ros.training.pairs import Pair, PairDataset
+from mots_ros.training.pairs import Pair
 from mots_ros.training.plan import Plan, load_plan
-from mots_ros.training.searchtrack import SearchTrackObjective
+from mots_ros.training.snippets import Snippet
 
-NETWORKS = {"light": LIGHT, "dla34": DLA34}
 PLAN, STATE = "plan.yaml", "state.pt"
 FRAME_NS = 10**8
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -115,9 +110,6 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
     if resume and not (out / STATE).exists():
         raise ValueError(f"{out / STATE}: nothing to resume")
     torch.manual_seed(plan.seed)
-    net = SearchTrackNet(NETWORKS[plan.network])
-    if plan.start and not resume:
-        print(f"{plan.start}: {checkpoint.transfer(Path(plan.start), net)}")
     sources = [_clips(entry, cache, plan.workers) for entry in plan.data]
     held_out = [clip for entry in plan.validation for clip in _clips(entry, cache, plan.workers)]
     if held_out and not any(boxes for clip in held_out for boxes in clip.boxes):
@@ -128,8 +120,8 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
         for clip in clips
     ]
     clips = [clip for source in sources for clip in source]
-    samples = PairDataset(clips, weights, (plan.crop_height, plan.crop_width), plan.seed)
-    state = TrainingState.start(SearchTrackObjective(net, plan.bfloat16), plan, device)
+    job = training_job(plan, clips, weights, resume)
+    state = TrainingState.start(job.objective, plan, device)
     if resume:
         state.load(out / STATE, device)
     if rank() == 0:
@@ -139,22 +131,22 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
 
     def save() -> None:
         scalars = loss_scalars(state.losses)
-        checkpoint.save(state.averaged, out / LAST)
+        job.save(state.averaged, out / LAST)
         final = state.iteration == plan.iterations
         if held_out and (final or state.iteration % plan.validate_every == 0):
-            scores, picture = validate(state.averaged, device, held_out)
+            scores, picture = validate(job.pipeline(state.averaged, device), held_out)
             history.picture(state.iteration, "validation", picture)
             scalars |= scores
             mean = float(np.mean([v for name, v in scores.items() if name.startswith("HOTA")]))
             if mean > state.best:
                 state.best = mean
-                checkpoint.save(state.averaged, out / BEST)
+                job.save(state.averaged, out / BEST)
         history.record(state.iteration, scalars)
-        history.picture(state.iteration, "sample", _sample_picture(samples[state.iteration]))
+        history.picture(state.iteration, "sample", _sample_picture(job.samples[state.iteration]))
         state.save(out / STATE)
         tqdm.write(f"{state.iteration}: {', '.join(f'{n} {v:.3g}' for n, v in scalars.items())}")
 
-    train(state, samples, plan, device, lambda *now: history.show(*now), save)
+    train(state, job.samples, plan, device, lambda *now: history.show(*now), save)
     if rank() == 0:
         history.close()
         print(f"{out / LAST}: after {plan.iterations} steps")
@@ -171,19 +163,16 @@ def _clips(entry: Mapping[str, Any], cache: Path, workers: int) -> list[Clip]:
     return clips or load_clips(drives, cache, workers)
 
 
-def validate(
-    net: SearchTrackNet, device: torch.device, clips: Sequence[Clip]
-) -> tuple[dict[str, float], Image]:
-    """Mean HOTA and AssA of every class over clips, tracked with the default parameters.
+def validate(pipeline: Pipeline, clips: Sequence[Clip]) -> tuple[dict[str, float], Image]:
+    """Mean HOTA and AssA of every class over clips.
 
     Classes that a clip lacks do not count there. Also returns a picture of the last frame.
     """
-    config = Config()
+    names = pipeline.detector.class_names
     per_class: dict[str, list[float]] = defaultdict(list)
     for clip in clips:
-        detector = CenterNetDetector(NetworkRunner(net, device), config.detector)
-        pipeline = Pipeline(detector, SearchTracker(config.tracker))
-        results = track(enumerate(_frames(clip)), pipeline.step, net.spec.class_names)
+        pipeline.reset()
+        results = track(enumerate(_frames(clip)), pipeline, names)
         truth = Annotation(
             clip.images.shape[1:3],
             {i: found for i, ids in enumerate(clip.instances) if (found := objects_of(ids))},
@@ -194,14 +183,14 @@ def validate(
                 per_class[f"HOTA/{name}"].append(scores.hota)
                 per_class[f"AssA/{name}"].append(scores.ass_a)
     last = len(clips[-1]) - 1
-    picture = draw(clips[-1].images[last], results.tracked(last), net.spec.class_names)
+    picture = draw(clips[-1].images[last], results.tracked(last), names)
     return {name: float(np.mean(values)) for name, values in per_class.items()}, picture
 
 
-def _sample_picture(pair: Pair) -> Image:
-    """The earlier and the later frame of a sample beside each other, with their objects."""
+def _sample_picture(sample: Pair | Snippet) -> Image:
+    """The frames of a sample beside each other, with their objects."""
     sides = []
-    for image, targets in zip(pair.images, pair.targets, strict=True):
+    for image, targets in zip(sample.images, sample.targets, strict=True):
         canvas, labels = image.copy(), np.zeros(image.shape[:2], np.uint16)
         for instance, mask in zip(targets.ids.tolist(), targets.masks, strict=True):
             labels[mask] = instance

@@ -53,6 +53,7 @@ class TrainingState:
     def start(cls, objective: Objective, plan: Plan, device: torch.device) -> TrainingState:
         """The state before the first step."""
         objective.to(device)
+        objective.half_width = plan.bfloat16
         kind = torch.optim.AdamW if plan.optimiser == "adamw" else torch.optim.Adam
         learning = [weights for weights in objective.parameters() if weights.requires_grad]
         optimiser = kind(learning, weight_decay=plan.weight_decay)

@@ -20,8 +20,11 @@ SIZE_WEIGHT = 0.1
 class Objective(nn.Module):
     """A network, or a part of one, and its losses.
 
-    ``forward`` gets a batch and returns the weighted losses by name.
+    ``forward`` gets a batch and returns the weighted losses by name. ``half_width``: compute the
+    shared features in bfloat16; what follows needs the precision.
     """
+
+    half_width: bool = False
 
     def __init__(self, net: SearchTrackNet) -> None:
         super().__init__()
@@ -31,6 +34,18 @@ class Objective(nn.Module):
     def trained(self) -> nn.Module:
         """What a run is for; the objective's other layers serve training alone."""
         raise NotImplementedError
+
+    def look(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Of all frames, the network's shared features [F, C, h, w] and its ladder."""
+        images = normalised(batch.images.permute(0, 3, 1, 2))
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.half_width):
+            ladder = self.net.ladder(images)
+            shared = self.net.shared(ladder)
+        return shared.float(), [rung.float() for rung in ladder]
+
+    def features(self, batch: Batch) -> Tensor:
+        """The shared features alone."""
+        return self.look(batch)[0]
 
 
 class HeadObjective(Objective):
@@ -43,7 +58,7 @@ class HeadObjective(Objective):
     MAX_GAP: ClassVar[int]
 
     def __init__(self, net: SearchTrackNet, head: nn.Module) -> None:
-        super().__init__(net.requires_grad_(False))
+        super().__init__(net.requires_grad_(False).eval())
         self.head = head
 
     @property
@@ -55,11 +70,6 @@ class HeadObjective(Objective):
         super().train(mode)
         self.net.eval()
         return self
-
-    @torch.no_grad()
-    def features(self, batch: Batch) -> Tensor:
-        """The network's shared features [F, C, h, w] of all frames."""
-        return self.net.features(normalised(batch.images.permute(0, 3, 1, 2)))
 
 
 def detection_losses(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,26 @@ class Plan:
 
     data, validation: sources of annotated drives (``data.sources``). An entry of ``data`` may have
         a ``weight``: the share of its samples among those of all entries, in any unit.
+    head: numbers of the tracker's head that differ from its spec's defaults.
     """
 
-    network: str = parameter("light", "Which network.", choices=("light", "dla34"))
+    tracker: str = parameter(
+        "searchtrack",
+        "Whose network is trained: SearchTrack's is all of it, that of any other tracker its head, "
+        "beside the network of 'start', which stays as it is.",
+        choices=("searchtrack", "trackrcnn", "siammot", "dior", "cstrack"),
+    )
+    network: str = parameter("light", "Which network SearchTrack's is.", choices=("light", "dla34"))
     start: str = parameter(
         "",
         "Weights to start from, .safetensors or a released .pth, also CenterNet's: what fits the "
-        "network is taken, and said.",
+        "network is taken, and said. For a head, the network that it is for, named as in "
+        "detector.weights.",
     )
     seed: int = parameter(0, "Another seed, other samples.", low=0, high=2**31)
     crop_height: int = parameter(192, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
     crop_width: int = parameter(384, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
-    batch: int = parameter(4, "Pairs of frames a step, over all processes.", low=1, high=1024)
+    batch: int = parameter(4, "Samples a step, over all processes.", low=1, high=1024)
     iterations: int = parameter(7000, "Steps.", low=1, high=10**7)
     optimiser: str = parameter("adamw", "Which optimiser.", choices=("adamw", "adam"))
     learning_rate: float = parameter(1e-3, "At its largest.", low=0.0, high=1.0)
@@ -57,6 +65,7 @@ class Plan:
     workers: int = parameter(1, "Processes that make samples and render drives.", low=0, high=256)
     data: tuple[Mapping[str, Any], ...] = ()
     validation: tuple[Mapping[str, Any], ...] = ()
+    head: Mapping[str, Any] = field(default_factory=dict)
 
     def rate(self, iteration: int) -> float:
         """The learning rate of a step, relative to its largest."""
@@ -88,12 +97,27 @@ def load_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
         try:
             if key not in fields:
                 raise ConfigError(f"unknown key '{key}'; {alternatives(str(key), fields)}")
-            values[key] = _entries(key, value) if key in LISTS else checked(key, fields[key], value)
+            values[key] = _value(fields[key], value)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
     if not values.get("data"):
         raise ConfigError(f"{path}: expected 'data' to train on: a list of sources")
+    tracker = values.get("tracker", "searchtrack")
+    if tracker != "searchtrack" and not values.get("start"):
+        raise ConfigError(f"{path}: expected 'start': the network that {tracker}'s head is for")
+    if tracker == "searchtrack" and values.get("head"):
+        raise ConfigError(f"{path}: 'head' has no meaning for searchtrack, which has none")
     return Plan(**values)
+
+
+def _value(entry: dataclasses.Field[Any], value: Any) -> Any:
+    if entry.name in LISTS:
+        return _entries(entry.name, value)
+    if entry.name != "head":
+        return checked(entry.name, entry, value)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"'head' must be names with values, not {value!r}")
+    return dict(value)
 
 
 def _entries(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from mots_ros.nets.dynamic import dynamic_network
-from mots_ros.nets.normalise import normalised
 from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
 from mots_ros.training.losses import search_loss, semantic_loss
 from mots_ros.training.objective import Objective, detection_losses
@@ -18,15 +17,11 @@ class SearchTrackObjective(Objective):
 
     ``semantic`` tells the classes from the mask features alone. Only training has it: it makes them
     see arms and legs, where the dynamic networks would be content with round shapes.
-
-    Args:
-        bfloat16: compute the shared features in half the width; what follows needs the precision.
     """
 
-    def __init__(self, net: SearchTrackNet, bfloat16: bool = False) -> None:
+    def __init__(self, net: SearchTrackNet) -> None:
         super().__init__(net)
         self.semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
-        self._bfloat16 = bfloat16
 
     @property
     def trained(self) -> SearchTrackNet:
@@ -34,10 +29,7 @@ class SearchTrackObjective(Objective):
 
     def forward(self, batch: PairBatch) -> dict[str, Tensor]:
         """The weighted losses by name; they depend on every parameter, objects or not."""
-        images = normalised(batch.images.permute(0, 3, 1, 2))
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bfloat16):
-            features = self.net.features(images)
-        features = features.float()
+        features = self.features(batch)
         maps = self.net.heads(features)
         losses = detection_losses(self.net, features, maps, batch)
         losses["search"] = self._search(features, maps, batch)

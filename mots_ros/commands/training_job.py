@@ -1,0 +1,132 @@
+"""What a plan trains: SearchTrack's network, or another tracker's head beside a network."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mots_ros.build import build_tracker, weights_path
+from mots_ros.config import Config, ConfigError, alternatives, load_config
+from mots_ros.detection.detector import CenterNetDetector
+from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets import checkpoint, head_file
+from mots_ros.nets.search import SearchHead
+from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
+from mots_ros.pipeline import Pipeline
+from mots_ros.resources import share
+from mots_ros.training.clips import Clip
+from mots_ros.training.dior import DIORObjective
+from mots_ros.training.objective import Objective
+from mots_ros.training.pairs import PairDataset
+from mots_ros.training.plan import Plan
+from mots_ros.training.samples import RandomSamples
+from mots_ros.training.searchtrack import SearchTrackObjective
+from mots_ros.training.snippets import SnippetDataset
+
+NETWORKS = {"light": LIGHT, "dla34": DLA34}
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """How a tracker's head is trained.
+
+    objective: is made of the network, the head, and the number of identities in training.
+    widths: the numbers of the head's spec that follow from the channels of the network's ladder.
+    """
+
+    objective: type[Any]
+    widths: Callable[[tuple[int, ...]], dict[str, Any]]
+
+
+RECIPES: Mapping[str, HeadRecipe] = {
+    "dior": HeadRecipe(DIORObjective, lambda ladder: {"channels": ladder[0]}),
+}
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything about a run that depends on the tracker.
+
+    save: writes what was trained to a file. pipeline: tracks with what was trained.
+    """
+
+    samples: RandomSamples[Any]
+    objective: Objective
+    save: Callable[[Any, Path], None]
+    pipeline: Callable[[Any, torch.device], Pipeline]
+
+
+def training_job(
+    plan: Plan, clips: Sequence[Clip], weights: Sequence[float], resume: bool
+) -> TrainingJob:
+    """The job of a plan, on these clips.
+
+    Args:
+        weights: how often each clip is chosen, in any unit.
+        resume: the state of an earlier run will be loaded.
+
+    Raises:
+        CheckpointError: the weights to start from cannot be used.
+        ConfigError: the plan's head cannot be made.
+    """
+    crop = (plan.crop_height, plan.crop_width)
+    if plan.tracker == "searchtrack":
+        samples = PairDataset(clips, weights, crop, plan.seed)
+        return _whole_network(plan, samples, resume)
+    recipe = RECIPES[plan.tracker]
+    frames, max_gap = recipe.objective.FRAMES, recipe.objective.MAX_GAP
+    snippets = SnippetDataset(clips, weights, crop, plan.seed, frames, max_gap)
+    return _head(plan, snippets, recipe)
+
+
+def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJob:
+    net = SearchTrackNet(NETWORKS[plan.network])
+    if plan.start and not resume:
+        print(f"{plan.start}: {checkpoint.transfer(Path(plan.start), net)}")
+
+    def pipeline(averaged: SearchTrackNet, device: torch.device) -> Pipeline:
+        return _pipeline(averaged, SearchHead, Config(), device)
+
+    return TrainingJob(samples, SearchTrackObjective(net), checkpoint.save, pipeline)
+
+
+def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe) -> TrainingJob:
+    network = checkpoint.read(weights_path(plan.start))
+    fingerprint = network.fingerprint()
+    net = network.network()
+    spec_type, head_type = head_file.HEADS[plan.tracker]
+    known = [number.name for number in dataclasses.fields(spec_type)]
+    for name in plan.head:
+        if name not in known:
+            raise ConfigError(f"'head': unknown '{name}'; {alternatives(str(name), known)}")
+    spec = spec_type(**{**recipe.widths(net.spec.channels[2:]), **plan.head})
+    objective = recipe.objective(net, head_type(spec), samples.identities)
+
+    def save(averaged: nn.Module, path: Path) -> None:
+        head_file.save(averaged, spec, plan.tracker, fingerprint, path)
+
+    def pipeline(averaged: nn.Module, device: torch.device) -> Pipeline:
+        config = load_config(share("config") / f"{plan.tracker}.yaml")
+        return _pipeline(net, lambda _: averaged, config, device)
+
+    return TrainingJob(samples, objective, save, pipeline)
+
+
+def _pipeline(
+    net: SearchTrackNet,
+    head_of: Callable[[SearchTrackNet], Any],
+    config: Config,
+    device: torch.device,
+) -> Pipeline:
+    # A copy: the runner takes its network off a GPU when nobody needs it any more.
+    runner = NetworkRunner(copy.deepcopy(net), device)
+    head = head_of(runner.net)
+    detector = CenterNetDetector(runner, config.detector, head)
+    return Pipeline(detector, build_tracker(config.tracker, head))
