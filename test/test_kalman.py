@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from filterpy import kalman as filterpy
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from mots_ros.core import kalman
 from shared import parity
@@ -103,3 +105,38 @@ def test_a_moving_object_is_expected_ahead_of_where_it_was():
         mean, covariance = kalman.update(mean, covariance, BOX + step * np.array([4, 0, 4, 0]))
     ahead, _ = kalman.predict(mean, covariance, 1.0)
     assert ahead[0] == pytest.approx(120 + 4 * 10, abs=0.5)
+
+
+def by_filterpy(state, dt, box):
+    """One state by the library's filter: predicted, then updated where a box was seen."""
+    mean, covariance = state
+    if mean[2] + dt * mean[6] <= 0:
+        mean[6] = 0
+    noise = np.diag([1, 1, 1, 1, 1e-2, 1e-2, 1e-4])
+    state = filterpy.predict(mean, covariance, np.eye(7) + dt * np.eye(7, k=4), dt * noise)
+    if box is None:
+        return state
+    width, height = box[2:] - box[:2]
+    measured = np.array([box[0] + width / 2, box[1] + height / 2, width * height, width / height])
+    return filterpy.update(*state, measured, np.diag([1.0, 1.0, 10.0, 10.0]), np.eye(4, 7))
+
+
+@given(
+    arrays.arrays(np.float64, (3, 4), elements=st.floats(0, 500)),
+    st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=10),
+)
+def test_many_states_at_once_equal_filterpy_one_by_one(corners, steps):
+    boxes = np.concatenate([corners[:, :2], corners[:, :2] + 1 + corners[:, 2:]], axis=1)
+    together = kalman.initiate(boxes)
+    alone = [kalman.initiate(box) for box in boxes]
+    for seen, dt in steps:
+        moved = boxes + dt * np.array([1, 2, 1, 3])
+        together = kalman.predict(*together, dt)
+        if seen:
+            together = kalman.update(*together, moved)
+        alone = [
+            by_filterpy(state, dt, box if seen else None)
+            for state, box in zip(alone, moved, strict=True)
+        ]
+    for found, expected in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)

@@ -2,7 +2,7 @@
 
 The state [7] is centre x, centre y, area and aspect (width over height) in image pixels, then the
 velocities of the first three per frame; aspect has none. Mean and covariance go in and come out:
-nothing is kept here.
+nothing is kept here. Every function takes one state or, with leading axes, many at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from filterpy import kalman as filterpy
 from numpy.typing import NDArray
 
 from mots_ros.core import boxes
@@ -28,33 +27,35 @@ _MEASUREMENT = np.eye(4, 7)
 
 
 def initiate(box: NDArray[Any]) -> tuple[Mean, Covariance]:
-    """The state of an object at rest, first seen at ``box`` [4]; its velocity is unknown."""
-    return np.concatenate([_measured(box), np.zeros(3)]), _INITIAL_COVARIANCE.copy()
+    """The state of an object at rest, first seen at ``box`` [..., 4]; its velocity is unknown."""
+    measured = _measured(box)
+    at_rest = np.zeros((*measured.shape[:-1], 3))
+    covariance = np.broadcast_to(_INITIAL_COVARIANCE, (*measured.shape[:-1], 7, 7))
+    return np.concatenate([measured, at_rest], axis=-1), covariance.copy()
 
 
 def predict(mean: Mean, covariance: Covariance, dt: float) -> tuple[Mean, Covariance]:
-    """The state ``dt`` frames later; process noise grows in proportion to ``dt``.
+    """The states [..., 7] ``dt`` frames later; process noise grows in proportion to ``dt``.
 
     An area that would shrink to nothing stays as it is and loses its velocity.
     """
-    if mean[_AREA] + dt * mean[_AREA_VELOCITY] <= 0:
-        mean = mean.copy()
-        mean[_AREA_VELOCITY] = 0
     transition = np.eye(7)
     for position, velocity in _VELOCITY_OF:
         transition[position, velocity] = dt
-    predicted: tuple[Mean, Covariance] = filterpy.predict(
-        mean, covariance, transition, dt * _PROCESS_NOISE
-    )
-    return predicted
+    mean = mean.copy()
+    mean[mean[..., _AREA] + dt * mean[..., _AREA_VELOCITY] <= 0, _AREA_VELOCITY] = 0
+    return mean @ transition.T, _around(transition, covariance) + dt * _PROCESS_NOISE
 
 
 def update(mean: Mean, covariance: Covariance, box: NDArray[Any]) -> tuple[Mean, Covariance]:
-    """The state after the object was seen at ``box`` [4]."""
-    updated: tuple[Mean, Covariance] = filterpy.update(
-        mean, covariance, _measured(box), _MEASUREMENT_NOISE, _MEASUREMENT
-    )
-    return updated
+    """The states [..., 7] after the objects were seen at ``box`` [..., 4]."""
+    projected = covariance @ _MEASUREMENT.T
+    gain = projected @ np.linalg.inv(_MEASUREMENT @ projected + _MEASUREMENT_NOISE)
+    residual = _measured(box) - mean @ _MEASUREMENT.T
+    kept = np.eye(7) - gain @ _MEASUREMENT
+    # Joseph's form: rounding leaves the covariance symmetric and positive.
+    covariance = _around(kept, covariance) + _around(gain, _MEASUREMENT_NOISE)
+    return mean + (gain @ residual[..., None])[..., 0], covariance
 
 
 def box_of(mean: Mean) -> NDArray[np.float64]:
@@ -64,3 +65,9 @@ def box_of(mean: Mean) -> NDArray[np.float64]:
 
 def _measured(box: NDArray[Any]) -> NDArray[np.float64]:
     return boxes.to_cxsr(np.asarray(box, np.float64))
+
+
+def _around(matrix: NDArray[np.float64], covariance: Covariance) -> Covariance:
+    """``covariance`` seen through a linear map: A P Aᵀ."""
+    seen: Covariance = matrix @ covariance @ np.swapaxes(matrix, -1, -2)
+    return seen
