@@ -72,6 +72,17 @@ class Letterbox:
         """
         return cls.centred(image_size, input_size, input_size[1] / max(1, *image_size))
 
+    def reduced(self, factor: int) -> Letterbox:
+        """The same view in an input that is smaller by this factor."""
+        height, width = self.input_size
+        return Letterbox(
+            self.image_size,
+            (height // factor, width // factor),
+            self.scale / factor,
+            self.offset_x / factor,
+            self.offset_y / factor,
+        )
+
     @property
     def map_size(self) -> tuple[int, int]:
         """Height and width of the network's output maps."""
@@ -97,6 +108,8 @@ class Letterbox:
 
     def warp(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The network's input, uint8 [h, w, 3], from an image [H, W, 3]; black around the image.
+
+        One channel, [H, W], gives one channel.
 
         Raises:
             ValueError: the image does not have this letterbox's size.
