@@ -56,6 +56,15 @@ def test_a_track_is_born_and_reported_at_once():
     assert (first.memory, second.memory) == ("left", "right")
     np.testing.assert_array_equal(first.box, BOX)
     np.testing.assert_allclose(kalman.box_of(first.mean), BOX)
+    assert tracked.embeddings is None
+
+
+def test_embeddings_are_reported_with_their_tracks():
+    book = TrackBook()
+    found = replace(detections(2), scores=np.array([0.3, 0.9], np.float32))
+    embeddings = np.array([[0, 1], [2, 3]], np.float32)
+    tracked = book.advance(found, matches(0, 2), CONFIG, embeddings=embeddings)
+    np.testing.assert_array_equal(tracked.embeddings, [[2, 3]])
 
 
 def test_only_good_detections_are_born_but_any_may_be_matched():

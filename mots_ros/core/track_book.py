@@ -55,6 +55,7 @@ class TrackBook:
         config: TrackerConfig,
         memories: Sequence[Any] | None = None,
         public: FloatArray | None = None,
+        embeddings: FloatArray | None = None,
     ) -> TrackedDetections:
         """Take in a frame's detections.
 
@@ -62,6 +63,7 @@ class TrackBook:
             matches: rows are the tracks that ``predict`` returned, columns the detections.
             memories: what the tracker wants to remember of each detection, if anything.
             public: boxes beside which alone tracks may start; None for anywhere.
+            embeddings: [N, D] of the detections, to report beside them.
 
         Returns:
             The detections of confirmed tracks, in the order of ``detections``.
@@ -86,11 +88,16 @@ class TrackBook:
                 seen[column] = _born(self._last_id, detections, column, memories[column], config)
         self.tracks = tuple(sorted([*seen.values(), *unseen], key=lambda track: track.id))
 
-        reported = [
+        confirmed = [
             column for column in sorted(seen) if seen[column].status is TrackStatus.CONFIRMED
         ]
-        ids = np.array([seen[column].id for column in reported], np.int64)
-        return TrackedDetections(ids, detections.take(np.array(reported, np.int64)))
+        ids = np.array([seen[column].id for column in confirmed], np.int64)
+        reported = np.array(confirmed, np.int64)
+        return TrackedDetections(
+            ids,
+            detections.take(reported),
+            embeddings=None if embeddings is None else embeddings[reported],
+        )
 
 
 def _predicted(track: Track, dt: float) -> Track:
