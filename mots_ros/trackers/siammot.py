@@ -1,0 +1,156 @@
+"""SiamMOT: a motion model says where every object went and whether it is still to be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mots_ros.config import TrackerConfig
+from mots_ros.core import assignment, boxes
+from mots_ros.core.assignment import Matches
+from mots_ros.core.costs import matching_cost
+from mots_ros.core.track_book import TrackBook
+from mots_ros.core.types import (
+    Detections,
+    FloatArray,
+    IntArray,
+    Observation,
+    Track,
+    TrackedDetections,
+)
+from mots_ros.nets.siammot import SiamMOTFeatures, SiamMOTHead, Templates
+
+
+class SiamMOTTracker:
+    """The online solver (paper, section 3.4).
+
+    A track goes on while its motion model sees it. It takes the detection that the model's box
+    overlaps, which stands for the paper's refinement by the detection network; where there is none,
+    the model's box goes on as a detection of its own. What is not seen stays in memory with its
+    last template and box and is searched for until it has missed more than ``max_misses`` (tau).
+    Detections that overlap a visible track start no other.
+
+    A track's memory is its ``Templates``. ``config`` may be replaced between two steps; the tracks
+    stay.
+    """
+
+    def __init__(self, config: TrackerConfig, head: SiamMOTHead) -> None:
+        self.config = config
+        self._head = head
+        self._book = TrackBook()
+
+    def step(self, observation: Observation[SiamMOTFeatures]) -> TrackedDetections:
+        """See ``Tracker.step``."""
+        detections, settings = observation.detections, self.config.siammot
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        found, visibility = self._follow(tracks, observation)
+        labels = np.array([track.label for track in tracks], np.int64)
+        visible = self._visible(found, visibility, labels, observation.frame.size)
+        strongest = boxes.strongest(
+            detections.boxes, detections.scores, detections.labels, settings.nms_overlap
+        )
+        affinity = boxes.iou(found, detections.boxes) * visible[:, None] * strongest
+        cost = matching_cost(affinity, labels, detections.labels, settings.overlap)
+        matches = assignment.METHODS[self.config.assignment](cost)
+        undetected = matches.unmatched_rows[visible[matches.unmatched_rows]]
+        may_start = strongest & ~np.isfinite(cost).any(axis=0)
+        own = self._detected_by_motion(
+            found[undetected], visibility[undetected], labels[undetected], observation
+        )
+        return self._book.advance(
+            _joined(detections, own),
+            _extended(matches, undetected, may_start),
+            self.config,
+            [*observation.features.templates.unbind(), *self._templates(own, observation)],
+            observation.frame.public,
+        )
+
+    def reset(self) -> None:
+        """See ``Tracker.reset``."""
+        self._book.clear()
+
+    def _follow(
+        self, tracks: tuple[Track, ...], observation: Observation[SiamMOTFeatures]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The motion model's box [T, 4] in image pixels and visibility [T] of every track."""
+        if not tracks:
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        settings, shared = self.config.siammot, observation.features.shared
+        starts = np.array([track.box for track in tracks], np.float32)
+        if settings.search_centre == "filter":
+            centres = np.array([track.mean[:2] for track in tracks], np.float32)
+            starts += np.tile(centres - (starts[:, :2] + starts[:, 2:]) / 2, 2)
+        with torch.inference_mode():
+            found, visibility = self._head.follow(
+                shared,
+                Templates.cat([track.memory for track in tracks]),
+                torch.from_numpy(observation.letterbox.image_to_map(starts)).to(shared),
+                settings.motion,
+                settings.window_weight,
+            )
+        return observation.letterbox.map_to_image(found.cpu().numpy()), visibility.cpu().numpy()
+
+    def _visible(
+        self, found: FloatArray, visibility: FloatArray, labels: IntArray, size: tuple[int, int]
+    ) -> NDArray[np.bool_]:
+        """Which tracks [T] go on: seen, centred in the image, and no better one is there."""
+        x, y = ((found[:, :2] + found[:, 2:]) / 2).T
+        inside = (x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0])
+        visible = (visibility > self.config.siammot.alpha) & inside
+        visible[visible] = boxes.strongest(
+            found[visible],
+            visibility[visible],
+            labels[visible],
+            self.config.siammot.nms_overlap,
+        )
+        return visible
+
+    def _detected_by_motion(
+        self,
+        found: FloatArray,
+        visibility: FloatArray,
+        labels: IntArray,
+        observation: Observation[SiamMOTFeatures],
+    ) -> Detections:
+        """What the motion model alone sees, with the masks of whatever is centred there."""
+        masks_at, masks = observation.features.masks_at, None
+        if masks_at is not None:
+            centres = observation.letterbox.image_to_map((found[:, :2] + found[:, 2:]) / 2)
+            device = observation.features.shared.device
+            with torch.inference_mode():
+                x, y = torch.from_numpy(centres).to(device, torch.int64).unbind(1)
+                masks = masks_at(x, y).cpu().numpy()
+        return Detections(found, visibility, labels, masks)
+
+    def _templates(
+        self, detections: Detections, observation: Observation[SiamMOTFeatures]
+    ) -> list[Templates]:
+        shared = observation.features.shared
+        in_map = torch.from_numpy(observation.letterbox.image_to_map(detections.boxes))
+        with torch.inference_mode():
+            return self._head.templates(shared, in_map.to(shared)).unbind()
+
+
+def _joined(detections: Detections, others: Detections) -> Detections:
+    """First the detections, then the others."""
+    masks = None
+    if detections.masks is not None and others.masks is not None:
+        masks = np.concatenate([detections.masks, others.masks])
+    return Detections(
+        np.concatenate([detections.boxes, others.boxes]),
+        np.concatenate([detections.scores, others.scores]),
+        np.concatenate([detections.labels, others.labels]),
+        masks,
+    )
+
+
+def _extended(matches: Matches, undetected: IntArray, may_start: NDArray[np.bool_]) -> Matches:
+    """``undetected`` tracks take what follows the N detections, of which only those that
+    ``may_start`` [N] tracks are left over."""
+    own = len(may_start) + np.arange(len(undetected))
+    return Matches(
+        np.concatenate([matches.pairs, np.stack([undetected, own], axis=1)]),
+        np.setdiff1d(matches.unmatched_rows, undetected),
+        matches.unmatched_cols[may_start[matches.unmatched_cols]],
+    )
