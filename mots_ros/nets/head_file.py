@@ -16,12 +16,14 @@ from torch import nn
 
 from mots_ros.nets.checkpoint import CheckpointError, fill, read_tensors, write_tensors
 from mots_ros.nets.cstrack import CSTrackHead, CSTrackSpec
+from mots_ros.nets.dior import DIORHead, DIORSpec
 from mots_ros.nets.siammot import SiamMOTHead, SiamMOTSpec
 from mots_ros.nets.trackrcnn import TrackRCNNHead, TrackRCNNSpec
 
 HEADS: Mapping[str, tuple[type[Any], type[nn.Module]]] = {
     "trackrcnn": (TrackRCNNSpec, TrackRCNNHead),
     "siammot": (SiamMOTSpec, SiamMOTHead),
+    "dior": (DIORSpec, DIORHead),
     "cstrack": (CSTrackSpec, CSTrackHead),
 }
 """By tracker, the dataclass of the numbers that make a head, and the head that is made of it."""
