@@ -45,7 +45,11 @@ class TrackBook:
         elapsed = 0 if self._stamp_ns is None else stamp_ns - self._stamp_ns
         dt = min(max(elapsed * frame_rate / 1e9, 0.0), _LONGEST_STEP)
         self._stamp_ns = stamp_ns
-        self.tracks = tuple(_predicted(track, dt) for track in self.tracks)
+        means, covariances = kalman.predict(*_states(self.tracks), dt)
+        self.tracks = tuple(
+            replace(track, mean=mean, covariance=covariance)
+            for track, mean, covariance in zip(self.tracks, means, covariances, strict=True)
+        )
         return self.tracks
 
     def advance(
@@ -70,22 +74,38 @@ class TrackBook:
         """
         if memories is None:
             memories = [None] * len(detections)
-        column_of = dict(matches.pairs.tolist())
-        seen: dict[int, Track] = {}
-        unseen: list[Track] = []
-        for row, track in enumerate(self.tracks):
-            if row in column_of:
-                column = column_of[row]
-                seen[column] = _seen(track, detections, column, memories[column], config)
-            elif track.status is not TrackStatus.TENTATIVE and track.misses < config.max_misses:
-                unseen.append(replace(track, status=TrackStatus.LOST, misses=track.misses + 1))
         births = matches.unmatched_cols
         if public is not None:
             births = public_detections.beside(public, detections.boxes, births)
-        for column in births.tolist():
-            if detections.scores[column] > config.birth_threshold:
-                self._last_id += 1
-                seen[column] = _born(self._last_id, detections, column, memories[column], config)
+        births = births[detections.scores[births] > config.birth_threshold]
+
+        known = [self.tracks[row] for row in matches.pairs[:, 0].tolist()]
+        lives = [(track.id, track.hits + 1) for track in known]
+        lives += [(self._last_id + number, 1) for number in range(1, len(births) + 1)]
+        self._last_id += len(births)
+        columns = np.concatenate([matches.pairs[:, 1], births])
+        means, covariances = _seen_at(detections.boxes[columns], known)
+        seen = {}
+        for column, (track_id, hits), mean, covariance in zip(
+            columns.tolist(), lives, means, covariances, strict=True
+        ):
+            seen[column] = Track(
+                track_id,
+                TrackStatus.CONFIRMED if hits >= config.confirm_hits else TrackStatus.TENTATIVE,
+                mean,
+                covariance,
+                box=detections.boxes[column],
+                label=int(detections.labels[column]),
+                score=float(detections.scores[column]),
+                hits=hits,
+                misses=0,
+                memory=memories[column],
+            )
+        unseen = [
+            replace(track, status=TrackStatus.LOST, misses=track.misses + 1)
+            for track in (self.tracks[row] for row in matches.unmatched_rows.tolist())
+            if track.status is not TrackStatus.TENTATIVE and track.misses < config.max_misses
+        ]
         self.tracks = tuple(sorted([*seen.values(), *unseen], key=lambda track: track.id))
 
         confirmed = [
@@ -100,47 +120,16 @@ class TrackBook:
         )
 
 
-def _predicted(track: Track, dt: float) -> Track:
-    mean, covariance = kalman.predict(track.mean, track.covariance, dt)
-    return replace(track, mean=mean, covariance=covariance)
+def _states(tracks: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
+    """Means [T, 7] and covariances [T, 7, 7]: the filter takes all tracks at once."""
+    means = np.array([track.mean for track in tracks]).reshape(-1, 7)
+    covariances = np.array([track.covariance for track in tracks]).reshape(-1, 7, 7)
+    return means, covariances
 
 
-def _born(
-    track_id: int, detections: Detections, column: int, memory: Any, config: TrackerConfig
-) -> Track:
-    mean, covariance = kalman.initiate(detections.boxes[column])
-    return Track(
-        track_id,
-        _status(1, config),
-        mean,
-        covariance,
-        box=detections.boxes[column],
-        label=int(detections.labels[column]),
-        score=float(detections.scores[column]),
-        hits=1,
-        misses=0,
-        memory=memory,
-    )
-
-
-def _seen(
-    track: Track, detections: Detections, column: int, memory: Any, config: TrackerConfig
-) -> Track:
-    mean, covariance = kalman.update(track.mean, track.covariance, detections.boxes[column])
-    return replace(
-        track,
-        status=_status(track.hits + 1, config),
-        mean=mean,
-        covariance=covariance,
-        box=detections.boxes[column],
-        label=int(detections.labels[column]),
-        score=float(detections.scores[column]),
-        hits=track.hits + 1,
-        misses=0,
-        memory=memory,
-    )
-
-
-def _status(hits: int, config: TrackerConfig) -> TrackStatus:
-    """The status of a track in a frame where it was seen."""
-    return TrackStatus.CONFIRMED if hits >= config.confirm_hits else TrackStatus.TENTATIVE
+def _seen_at(boxes: FloatArray, known: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
+    """The states of objects at ``boxes``: of the tracks that are known, then of new ones."""
+    count = len(known)
+    means, covariances = kalman.initiate(boxes)
+    means[:count], covariances[:count] = kalman.update(*_states(known), boxes[:count])
+    return means, covariances
