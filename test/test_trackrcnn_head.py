@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mots_ros.nets.roi_align import roi_align
 from mots_ros.nets.trackrcnn import (
+    CONTEXTS,
     GRID,
+    LOSSES,
     SKIP_WEIGHT,
     Conv3DContext,
     ConvLSTM,
@@ -22,7 +24,7 @@ from mots_ros.nets.trackrcnn import (
 )
 from mots_ros.training.snippets import SnippetBatch
 from mots_ros.training.trackrcnn import TrackRCNNObjective, in_context
-from mots_ros.training.trackrcnn_losses import LOSSES, batch_hard
+from mots_ros.training.trackrcnn_losses import batch_hard
 from small_net import small_net
 
 CHANNELS = 8
@@ -118,9 +120,10 @@ def test_association_vectors_are_one_layer_over_a_region() -> None:
     torch.testing.assert_close(head.vectors(shared, boxes, frame), expected)
 
 
-def test_an_unknown_context_is_refused() -> None:
-    with pytest.raises(ValueError, match="'context' must be conv3d, convlstm or none, not 'gru'"):
-        TrackRCNNHead(dataclasses.replace(SPEC, context="gru"))
+@pytest.mark.parametrize(("name", "choices"), [("context", CONTEXTS), ("loss", LOSSES)])
+def test_unknown_names_are_refused(name: str, choices: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' must be one of {', '.join(choices)}, not 'x'"):
+        dataclasses.replace(SPEC, **{name: "x"})
 
 
 def snippets(seed: int = 0) -> SnippetBatch:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mots_ros.training.trackrcnn_losses import LOSSES, batch_all, batch_hard, contrastive
+from mots_ros.nets.trackrcnn import LOSSES
+from mots_ros.training.trackrcnn_losses import BY_NAME, batch_all, batch_hard, contrastive
 
 VECTORS = torch.tensor([[0.0, 0.0], [0.3, 0.4], [0.0, 0.6], [0.6, 0.8]])
 """Distances: 0.5, 0.6, 1 from the first; from the second sqrt(0.13) and 0.5; then sqrt(0.40)."""
@@ -46,7 +47,7 @@ def test_losses_pull_and_push(name: str) -> None:
     vectors.data[1] = vectors.data[0]
     optimiser = torch.optim.Adam([vectors], 0.02)
     for _ in range(100):
-        loss = LOSSES[name](vectors, identity)
+        loss = BY_NAME[name](vectors, identity)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -55,4 +56,4 @@ def test_losses_pull_and_push(name: str) -> None:
     distance = torch.cdist(vectors, vectors)
     same = identity[:, None] == identity
     assert distance[same].max() < distance[~same].min() - 0.1
-    assert float(LOSSES[name](vectors[:1].detach(), identity[:1])) == 0
+    assert float(BY_NAME[name](vectors[:1].detach(), identity[:1])) == 0

@@ -12,6 +12,8 @@ from mots_ros.core.types import FloatArray
 from mots_ros.nets.roi_align import roi_align
 from mots_ros.nets.tracker_head import Context, Seen
 
+CONTEXTS = ("conv3d", "convlstm", "none")
+LOSSES = ("batch_hard", "batch_all", "contrastive")
 GRID = 7
 """Rows and columns that every region is cut into."""
 SKIP_WEIGHT = 0.05
@@ -23,9 +25,11 @@ class TrackRCNNSpec:
     """The numbers that make a head; stored beside its weights.
 
     channels: of the shared features.
-    context: conv3d, convlstm or none; layers: how many of them (table 4 of the paper).
+    context, layers: what they pass through, and how often (table 4 of the paper).
     dimensions: of an association vector.
-    loss: batch_hard, batch_all or contrastive, what the vectors were trained with (table 7).
+    loss: what the vectors are trained with (table 7).
+
+    Raises ValueError where there is no such context or loss.
     """
 
     channels: int
@@ -33,6 +37,13 @@ class TrackRCNNSpec:
     layers: int = 1
     dimensions: int = 128
     loss: str = "batch_hard"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("context", CONTEXTS), ("loss", LOSSES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"'{name}' must be one of {', '.join(choices)}, not '{getattr(self, name)}'"
+                )
 
 
 class Conv3DContext(nn.Module):
@@ -123,6 +134,4 @@ def _context(spec: TrackRCNNSpec) -> Context | None:
         return Conv3DContext(spec.channels, spec.layers)
     if spec.context == "convlstm":
         return ConvLSTMContext(spec.channels, spec.layers)
-    if spec.context == "none":
-        return None
-    raise ValueError(f"'context' must be conv3d, convlstm or none, not '{spec.context}'")
+    return None

@@ -12,7 +12,7 @@ from mots_ros.nets.tracker_head import Context
 from mots_ros.nets.trackrcnn import TrackRCNNHead
 from mots_ros.training.objective import HeadObjective, detection_losses
 from mots_ros.training.snippets import SnippetBatch
-from mots_ros.training.trackrcnn_losses import LOSSES
+from mots_ros.training.trackrcnn_losses import BY_NAME
 from mots_ros.training.windows import windows
 
 
@@ -28,7 +28,7 @@ class TrackRCNNObjective(HeadObjective):
 
     def __init__(self, net: SearchTrackNet, head: TrackRCNNHead, identities: int) -> None:
         super().__init__(net, head)
-        self._loss = LOSSES[head.spec.loss]
+        self._loss = BY_NAME[head.spec.loss]
 
     def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
         """The weighted losses by name."""

@@ -40,12 +40,12 @@ def contrastive(vectors: Tensor, identity: Tensor) -> Tensor:
     return torch.where(same, distance, (MARGIN - distance).clamp(min=0)).square().mean()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+BY_NAME: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "batch_hard": batch_hard,
     "batch_all": batch_all,
     "contrastive": contrastive,
 }
-"""The choices of ``TrackRCNNSpec.loss``."""
+"""``nets.trackrcnn.LOSSES``."""
 
 
 def _compared(vectors: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
