@@ -12,7 +12,8 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
-from mots_ros.core.types import Frame
+from mots_ros.config import Config
+from mots_ros.core.types import Frame, TrackedFrame
 from mots_ros.data.bag_files import BagReader, BagWriter
 from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, header_stamp_ns, write_drive
 from mots_ros.data.calibration import Calibration
@@ -69,6 +70,34 @@ def test_lockstep_through_the_tracker_answers_every_frame(
     assert tracked.unpaired == ()
     assert tracked.class_names == ("car", "pedestrian")
     assert all(frame.ids.tolist() == [7] for frame in tracked)
+
+
+class LookingAhead(StubPipeline):
+    """Answers an image when the next one has come."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.waiting: list[TrackedFrame] = []
+
+    def step(self, frame: Frame) -> list[TrackedFrame]:
+        answer, self.waiting = self.waiting, super().step(frame)
+        return answer
+
+    def finish(self) -> list[TrackedFrame]:
+        answer, self.waiting = self.waiting, []
+        return answer
+
+
+def test_a_tracker_that_looks_ahead_answers_every_frame_in_the_end(ros: Ros, drive: Path) -> None:
+    ros()
+    player, tracker = Player(drive), TrackerNode(LookingAhead)  # type: ignore[arg-type]
+    assert tracker.start()
+    asked: list[list[int]] = []
+    with Bench(player, tracker):
+        for _ in player.play_in_lockstep(ahead=1):
+            asked.append(list(player.sent))
+    # One more than what is answered is on its way, until the recording ends.
+    assert asked == [STAMPS[: number + 2] for number in range(len(STAMPS))]
 
 
 def test_the_recording_s_time_goes_out_before_its_images(ros: Ros, drive: Path) -> None:

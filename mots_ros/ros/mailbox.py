@@ -24,10 +24,10 @@ class Mailbox(Generic[T]):
             self._changed.notify()
         return replaced
 
-    def take(self) -> T | None:
-        """Wait for an item and take it; None once the mailbox is closed."""
+    def take(self, patience_s: float | None = None) -> T | None:
+        """Wait for an item and take it; None once the mailbox is closed, or when patience ends."""
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or not self._open)
+            self._changed.wait_for(lambda: self._item is not None or not self._open, patience_s)
             item, self._item = self._item, None
             return item if self._open else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _SPIN_S = 0.05
 _QUIET_S = 5.0
 _DELIVERY_S = 5.0
 _PATIENCE_S = 60.0
+_LOOK_S = 0.5
+"""In which the tracker looks at an image that it cannot answer yet."""
 
 
 class PlayError(RuntimeError):
@@ -96,8 +99,11 @@ class Player(Node):
         at_once = Duration()
         self._spin_until(lambda: self._images.wait_for_all_acked(at_once), _DELIVERY_S)
 
-    def play_in_lockstep(self) -> Iterator[int]:
+    def play_in_lockstep(self, ahead: int = 0) -> Iterator[int]:
         """Publish each image when the tracker has answered the one before it.
+
+        A tracker that looks ``ahead`` answers an image only when so many more have come, and the
+        last ones when no more come.
 
         Yields the stamp in ns of each image whose detections have arrived.
 
@@ -112,22 +118,30 @@ class Player(Node):
             QUEUE,
         )
         self._wait_for_listener()
+        asked: deque[int] = deque()
         with BagReader(self._bag) as bag:
             for message in bag.messages([self._topic, self._info_topic]):
                 if message.topic == self._topic:
-                    stamp = self._publish_image(bag, message)
-                    self._wait_for_answer(stamp, answered)
-                    answered.clear()
-                    yield stamp
+                    asked.append(self._publish_image(bag, message))
+                    if len(asked) > ahead:
+                        yield self._answered(asked.popleft(), answered)
+                    else:
+                        # A newer image would take the place of one that was not looked at.
+                        self._spin_to(time.monotonic() + _LOOK_S)
                 else:
                     self._publish(self._infos, message)
+        while asked:
+            yield self._answered(asked.popleft(), answered)
 
-    def _wait_for_answer(self, stamp: int, answered: set[int]) -> None:
-        if not self._spin_until(lambda: stamp in answered, _PATIENCE_S):
+    def _answered(self, stamp: int, answers: set[int]) -> int:
+        """Wait for an image's answer, take it and return its stamp."""
+        if not self._spin_until(lambda: stamp in answers, _PATIENCE_S):
             raise PlayError(
                 f"no detections on {DETECTIONS} for the image of "
                 f"{stamp / 1e9:.3f} s within {_PATIENCE_S:.0f} s"
             )
+        answers.remove(stamp)
+        return stamp
 
     def wait_for(self, topic: str) -> None:
         """Spin until somebody listens to a topic of others."""
@@ -191,7 +205,7 @@ def main() -> int:
                 player.wait_for(topic)
             while True:
                 if arguments.lockstep:
-                    stamps = player.play_in_lockstep()
+                    stamps = player.play_in_lockstep(arguments.ahead)
                 else:
                     stamps = player.play(arguments.rate, arguments.clock)
                 for _ in progress(stamps, player.length, arguments.bag.name):
@@ -228,6 +242,13 @@ def _parser() -> argparse.ArgumentParser:
         "--lockstep",
         action="store_true",
         help=f"publish each image when {DETECTIONS} has answered the one before it",
+    )
+    parser.add_argument(
+        "--ahead",
+        type=int,
+        choices=range(3),
+        default=0,
+        help="with --lockstep, how many images the tracker looks ahead (default 0)",
     )
     parser.add_argument(
         "--listener", metavar="NODE", help="start only when the node of this name listens"

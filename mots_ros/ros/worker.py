@@ -29,6 +29,8 @@ from mots_ros.ros.markers import is_calibrated, to_markers
 from mots_ros.ros.parameters import LiveConfig
 
 _QUIET_S = 5.0
+_PAUSE_S = 1.0
+"""After so long without an image, those that wait for later ones wait no longer."""
 
 
 class Worker:
@@ -108,13 +110,18 @@ class Worker:
 
     def _work(self) -> None:
         """Process messages until the mailbox is closed; nothing in a message may end this."""
-        while (mail := self._mailbox.take()) is not None:
-            arrived, message = mail
+        while not self._mailbox.closed:
+            mail = self._mailbox.take(_PAUSE_S if self._waiting else None)
             try:
                 self._publish(self._follow_wishes())
-                frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
-                self._waiting.append((arrived, frame))
-                self._publish(self._pipeline.step(frame))
+                if mail is None:
+                    self._publish(self._pipeline.finish())
+                    self._waiting.clear()
+                else:
+                    arrived, message = mail
+                    frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
+                    self._waiting.append((arrived, frame))
+                    self._publish(self._pipeline.step(frame))
             except ImageError as error:
                 self._health.bad(error.reason, str(error))
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
