@@ -47,8 +47,9 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "tracker",
         default_value="",
-        choices=["", "searchtrack", "sort"],
-        description="Which tracker links the detections, in place of the file's.",
+        choices=["", "searchtrack", "trackrcnn", "siammot", "dior", "cstrack", "sort"],
+        description="Which tracker links the detections, in place of the file's; the values of its "
+        "own file in config/ hold where params_file says nothing else.",
     ),
     DeclareLaunchArgument(
         "namespace", default_value="", description="Namespace of the tracker and its topics."
@@ -135,10 +136,17 @@ def tracker(context: LaunchContext) -> list[Node]:
         context,
         "tracker_node",
         name="mots_tracker",
-        parameters=[given["params_file"], overrides],
+        parameters=[*own_file(given["tracker"]), given["params_file"], overrides],
         on_exit=Shutdown(reason="the tracker has ended"),
     )
     return [node]
+
+
+def own_file(name: str) -> list[PathJoinSubstitution]:
+    """The parameter file of a tracker; the others have the defaults."""
+    if name in ("", "searchtrack", "sort"):
+        return []
+    return [PathJoinSubstitution([SHARE, "config", f"{name}.yaml"])]
 
 
 def replay(context: LaunchContext) -> list[Node]:

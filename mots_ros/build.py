@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,8 +19,21 @@ from mots_ros.nets.search import SearchHead
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker
+from mots_ros.trackers.cstrack import CSTracker
+from mots_ros.trackers.dior import DIORTracker
 from mots_ros.trackers.searchtrack import SearchTracker
+from mots_ros.trackers.siammot import SiamMOTTracker
 from mots_ros.trackers.sort import SortTracker
+from mots_ros.trackers.trackrcnn import TrackRCNNTracker
+
+_TRACKERS: Mapping[str, Callable[[TrackerConfig], Tracker]] = {
+    "searchtrack": SearchTracker,
+    "trackrcnn": TrackRCNNTracker,
+    "dior": DIORTracker,
+    "cstrack": CSTracker,
+    "sort": SortTracker,
+}
+"""Those that need their head for reading alone."""
 
 _RUNNERS: WeakValueDictionary[tuple[Path, torch.device], NetworkRunner] = WeakValueDictionary()
 """The networks that are in use."""
@@ -84,7 +98,9 @@ def head_path(tracker: TrackerConfig) -> Path | None:
 
 def build_tracker(config: TrackerConfig, head: Any = None) -> Tracker:
     """A tracker without tracks; ``head`` is what ``build_head`` gives for it."""
-    return SearchTracker(config) if config.name == "searchtrack" else SortTracker(config)
+    if config.name == "siammot":
+        return SiamMOTTracker(config, head)
+    return _TRACKERS[config.name](config)
 
 
 def reconfigure(pipeline: Pipeline, config: Config) -> list[TrackedFrame]:

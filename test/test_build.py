@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_path
-from mots_ros.config import Config, ConfigError
+from mots_ros.config import Config, ConfigError, parameters
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.search import SearchHead
@@ -28,9 +28,14 @@ def config(tmp_path: Path) -> Config:
 
 
 def test_names_choose_trackers() -> None:
-    config = Config().tracker
-    assert isinstance(build_tracker(config), SearchTracker)
-    assert isinstance(build_tracker(dataclasses.replace(config, name="sort")), SortTracker)
+    names = parameters()["tracker.name"].metadata["choices"]
+    kinds = {
+        name: type(build_tracker(dataclasses.replace(Config().tracker, name=name)))
+        for name in names
+    }
+    assert kinds["searchtrack"] is SearchTracker
+    assert kinds["sort"] is SortTracker
+    assert len(set(kinds.values())) == len(names)
 
 
 def test_bare_weights_lie_in_the_models_folder(tmp_path: Path) -> None:
