@@ -13,20 +13,17 @@ import argparse
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import held_out
 from ablations import FULL, NO_SEARCH, trackers
-from terminal import command, config_of, plain, run, whole_number
+from terminal import command, config_of, plain, run
 
 from mots_ros.build import build_detector, build_head
 from mots_ros.core.types import Frame, Observation
-from mots_ros.data import kitti_mots
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, objects_of
-from mots_ros.data.replica import ReplicaDrive
-from mots_ros.data.street import StreetDrive
 from mots_ros.evaluation.results import Results
 from mots_ros.evaluation.scores import ClassScores, score, score_values, titles
 from mots_ros.evaluation.table import cell, table
@@ -36,7 +33,6 @@ from mots_ros.trackers.base import Tracker
 
 SHOWN = ("hota", "det_a", "ass_a", "id_switches", "motsp")
 OF_ASSOCIATION = ("hota", "ass_a", "id_switches")
-STREETS, REPLICAS, ALL = "streets", "replicas", "all drives"
 
 Scores = Mapping[str, Mapping[str, ClassScores]]
 """By tracker and class."""
@@ -77,15 +73,7 @@ class Once:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = command(__doc__ or "")
-    parser.add_argument(
-        "--streets", type=whole_number(0), nargs="+", metavar="SEED", help="default: 0 1 2"
-    )
-    parser.add_argument(
-        "--replicas", type=Path, nargs="+", default=[], metavar="TXT", help="KITTI MOTS annotations"
-    )
-    parser.add_argument(
-        "--length", type=whole_number(1), default=200, help="at most so many frames each"
-    )
+    held_out.add_options(parser)
     parser.add_argument("--ablations", action="store_true")
     run(parser, measure_drives, arguments)
 
@@ -94,7 +82,7 @@ def measure_drives(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """What the options ask for, as text and as plain values."""
     config = config_of(options, unused=("node.", "tracker.name"))
     detector = build_detector(config.detector, build_head(config))
-    drives = _drives(options)
+    drives = held_out.drives(options)
     measured = [
         Measured(
             group,
@@ -147,23 +135,12 @@ def means(scores: Iterable[ClassScores]) -> dict[str, float]:
     }
 
 
-def _drives(options: argparse.Namespace) -> list[tuple[str, AnnotatedDrive]]:
-    """The drives and their groups; annotations are read now, for what is wrong with them."""
-    streets = options.streets or ([] if options.replicas else [0, 1, 2])
-    drives: list[tuple[str, AnnotatedDrive]] = []
-    for path in options.replicas:
-        annotated = max(kitti_mots.read(path).frames) + 1
-        drive = ReplicaDrive(path, seed=0, length=min(options.length, annotated))
-        drives.append((REPLICAS, drive))
-    return [(STREETS, StreetDrive(seed, options.length)) for seed in streets] + drives
-
-
 def _groups(measured: Sequence[Measured]) -> dict[str, list[Scores]]:
     groups: dict[str, list[Scores]] = {}
     for item in measured:
         groups.setdefault(item.group, []).append(item.scores)
     if len(groups) > 1:
-        groups[ALL] = [item.scores for item in measured]
+        groups[held_out.ALL] = [item.scores for item in measured]
     return groups
 
 
