@@ -9,6 +9,7 @@ missed, or from text that another program wrote. For such text, ground truth is 
     evaluate image_02/0001 --gt instances_txt --set tracker.name=sort
     evaluate street_0001 --gt instances_txt --results recorded
     evaluate --gt instances_txt --results theirs               a folder with 0001.txt, 0002.txt, ...
+    evaluate street_0001 --gt instances_txt --config config/dior.yaml --relink
 
 Text may be masks of KITTI MOTS or MOTS Challenge, or boxes of KITTI tracking or MOT Challenge, in
 files <sequence>.txt or <sequence>/gt/gt.txt; results must be in the format of the ground truth.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -33,8 +35,17 @@ from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.data.track_text import FORMATS, KITTI_MOTS, TextFormat, file_of, files_in, recognise
 from mots_ros.evaluation.errors import EvaluationError
-from mots_ros.evaluation.folder import Report, make_folder, resume_folder, write_scores
+from mots_ros.evaluation.folder import (
+    RELINKED,
+    Report,
+    make_folder,
+    resume_folder,
+    write_scores,
+)
 from mots_ros.evaluation.sequence import is_finished
+
+RELINK_SIMILARITY = 0.8
+"""How alike two tracks must look to be one, unless told (DIOR's theta_1)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     _refuse_contradictions(parser, options)
     try:
-        report = _evaluate(options)
+        reports = _evaluate(options)
     except (AnnotationError, ConfigError, DriveError, EvaluationError) as error:
         parser.exit(2, f"evaluate: error: {' '.join(str(error).split())}\n")
     except KeyboardInterrupt:
         parser.exit(130, "evaluate: stopped; the same command with --resume goes on from here\n")
-    print(report.text())
+    print("\n\nrelinked:\n".join(report.text() for report in reports))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +117,17 @@ def _parser() -> argparse.ArgumentParser:
         "for several drives, a folder as for ground truth, with det/det.txt",
     )
     parser.add_argument(
+        "--relink",
+        type=_similarity,
+        nargs="?",
+        const=RELINK_SIMILARITY,
+        metavar="COSINE",
+        help="when a drive is over, join tracks of one class where the later begins within a "
+        "second after the earlier ended and looks more alike than this, "
+        f"{RELINK_SIMILARITY} unless told; OUT/relinked has the same report after that, for "
+        "trackers that know looks: dior, cstrack, trackrcnn",
+    )
+    parser.add_argument(
         "--jobs",
         type=_positive,
         metavar="N",
@@ -128,11 +150,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _refuse_contradictions(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.results is not None and (
-        options.config is not None or options.set or options.public_detections is not None
+        options.config is not None
+        or options.set
+        or options.public_detections is not None
+        or options.relink is not None
     ):
         parser.error(
-            "--results are tracked already: --config, --set and --public-detections change "
-            "nothing there"
+            "--results are tracked already: --config, --set, --public-detections and --relink "
+            "change nothing there"
         )
     if not options.drives and (options.gt is None or options.results is None):
         parser.error("name drives, or --gt and --results to compare")
@@ -140,7 +165,8 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, options: argparse.Na
         parser.error("--gt-stamps says when the frames of one drive's ground truth were taken")
 
 
-def _evaluate(options: argparse.Namespace) -> Report:
+def _evaluate(options: argparse.Namespace) -> list[Report]:
+    """The report, and that of the relinked tracks if they are asked for."""
     jobs = _jobs_of_drives(options) if options.drives else _jobs_of_texts(options)
     if options.drives:
         for job in jobs:
@@ -163,12 +189,15 @@ def _evaluate(options: argparse.Namespace) -> Report:
         print(f"{len(jobs) - len(left)} of {len(jobs)} sequences were finished before")
     steps = sum(job.steps for job in left)
     start = time.monotonic()
-    work = functools.partial(evaluate, folder=folder, config=config)
+    work = functools.partial(
+        evaluate, folder=folder, config=config, least_similarity=options.relink
+    )
     run_all(work, left, processes, steps, "sequences" if config is None else "images")
     seconds = time.monotonic() - start
     if config is not None and left:
         print(f"tracked {steps} frames in {seconds:.1f} s, {steps / seconds:.1f} a second")
-    return write_scores(folder, settings["parameters"], jobs[0].form)
+    folders = [folder] if options.relink is None else [folder, folder / RELINKED]
+    return [write_scores(path, settings["parameters"], jobs[0].form) for path in folders]
 
 
 def _jobs_of_drives(options: argparse.Namespace) -> list[EvaluationJob]:
@@ -252,6 +281,7 @@ def _settings(
         **{name: None if path is None else str(path.absolute()) for name, path in paths.items()},
         "--topic": options.topic,
         "--format": form.name,
+        "--relink": options.relink,
         "weights' checksum": None if config is None else _checksum(config),
         "parameters": None if config is None else config.values(),
     }
@@ -293,6 +323,16 @@ def _default_jobs(config: Config | None) -> int:
         if torch.cuda.is_available():
             return 1
     return len(os.sched_getaffinity(0))
+
+
+def _similarity(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a cosine from -1 to 1, found '{text}'")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -20,7 +20,9 @@ from mots_ros.data.track_text import TextFormat, Tracks, stated_extent
 from mots_ros.data.tracked_bags import TrackedBag
 from mots_ros.evaluation.collect import Timed, match_by_stamp, track
 from mots_ros.evaluation.errors import EvaluationError
+from mots_ros.evaluation.folder import RELINKED
 from mots_ros.evaluation.numbering import NumberedDrive, by_file_name, by_index, by_stamp
+from mots_ros.evaluation.relink import Remembered, relink
 from mots_ros.evaluation.results import Results, TextResults
 from mots_ros.evaluation.sequence import write_sequence
 
@@ -124,18 +126,26 @@ def read_inputs(job: EvaluationJob) -> Inputs:
     return Inputs(images, truth, results, public, length)
 
 
-def evaluate(job: EvaluationJob, tick: Tick, folder: Path, config: Config | None) -> None:
+def evaluate(
+    job: EvaluationJob,
+    tick: Tick,
+    folder: Path,
+    config: Config | None,
+    least_similarity: float | None = None,
+) -> None:
     """Do the job and write what comes of it into the folder.
 
     Args:
         tick: called as often as the job has steps.
         config: of our tracker, where images are to be tracked.
+        least_similarity: above which broken tracks become one, in a folder of its own; None leaves
+            them.
 
     Raises:
         AnnotationError, DriveError, EvaluationError: something cannot be used.
     """
     inputs = read_inputs(job)
-    step_ms = None
+    step_ms = relinked = None
     results: Results | TextResults | BoxTracks
     if isinstance(inputs.results, BoxTracks):
         results = inputs.results
@@ -146,17 +156,19 @@ def evaluate(job: EvaluationJob, tick: Tick, folder: Path, config: Config | None
     elif inputs.results is not None:
         results = match_by_stamp(inputs.images, inputs.results, inputs.results.class_names)
     else:
-        results, step_ms = _track(inputs.images, inputs.public, config or Config(), tick)
-    write_sequence(
-        folder,
-        job.name,
-        inputs.length,
-        results,
-        inputs.truth,
-        inputs.images,
-        job.form,
-        step_ms,
-    )
+        results, relinked, step_ms = _track(
+            inputs.images, inputs.public, config or Config(), least_similarity, tick
+        )
+
+    def write(into: Path, found: Results | TextResults | BoxTracks) -> None:
+        write_sequence(
+            into, job.name, inputs.length, found, inputs.truth, inputs.images, job.form, step_ms
+        )
+
+    if relinked is not None:
+        write(folder / RELINKED, relinked)
+    # Last, for it says that the sequence is finished.
+    write(folder, results)
     if step_ms is None:
         tick()
 
@@ -169,8 +181,13 @@ def _numbered(job: EvaluationJob, path: Path) -> NumberedDrive:
 
 
 def _track(
-    images: NumberedDrive, public: Mapping[int, FloatArray] | None, config: Config, tick: Tick
-) -> tuple[Results, list[float]]:
+    images: NumberedDrive,
+    public: Mapping[int, FloatArray] | None,
+    config: Config,
+    least_similarity: float | None,
+    tick: Tick,
+) -> tuple[Results, Results | None, list[float]]:
+    """The results, the same relinked if that is asked for, and the time for every image."""
     # Imported late: torch takes seconds to load, and results as text need none.
     from mots_ros.build import build_pipeline
 
@@ -183,4 +200,9 @@ def _track(
 
     pipeline = build_pipeline(config)
     timed = Timed(pipeline)
-    return track(frames(), timed, pipeline.detector.class_names), timed.step_ms
+    if least_similarity is None:
+        return track(frames(), timed, pipeline.detector.class_names), None, timed.step_ms
+    remembered = Remembered(timed)
+    results = track(frames(), remembered, pipeline.detector.class_names)
+    ids = relink(remembered.tracklets, least_similarity)
+    return results, results.renumbered(ids), timed.step_ms

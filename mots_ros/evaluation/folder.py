@@ -7,6 +7,8 @@
     sequences/<sequence>/        contact_sheet.png, tracks.png, switches/ (pictures of the worst id
                                  switches), trackeval.json (every number that TrackEval has) and
                                  summary.json, which is written last
+    relinked/                    all but run.json once more, with broken tracks become one, where
+                                 that was asked for
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from mots_ros.evaluation.sequence import read_sequences, write_sequence
 from mots_ros.evaluation.summary import SCORES, Document, Summary, read_json, scored, write_json
 from mots_ros.evaluation.table import document_table, score_csv
 
+RELINKED = "relinked"
 _SETTINGS = "run.json"
 _MAX_LISTED = 6
 

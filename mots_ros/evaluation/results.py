@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,8 +80,20 @@ class Results:
         boxes_only = replace(tracked.detections, masks=None)
         nothing = np.zeros((0, 0), np.uint16)
         self._reports[frame] = _Report(
-            replace(tracked, detections=boxes_only, label_image=nothing), rles
+            replace(tracked, detections=boxes_only, label_image=nothing, embeddings=None), rles
         )
+
+    def renumbered(self, ids: Mapping[int, int]) -> Results:
+        """The same, with tracks under other ids; those that ``ids`` lacks keep theirs.
+
+        No two tracks of one frame may get the same.
+        """
+        results = Results(self.class_names, self.size)
+        for frame, report in self._reports.items():
+            new = [ids.get(track_id, track_id) for track_id in report.tracked.ids.tolist()]
+            tracked = replace(report.tracked, ids=np.array(new, np.int64))
+            results._reports[frame] = replace(report, tracked=tracked)
+        return results
 
     def tracked(self, frame: int) -> TrackedFrame:
         """The frame as it was added, without network-size masks; empty where none was."""
