@@ -71,14 +71,6 @@ def test_flow_finds_the_motion_of_the_plate_and_of_the_wall() -> None:
     np.testing.assert_allclose(np.median(flow[48:60, 20:100], axis=(0, 1)), [-2, 0], atol=0.2)
 
 
-def test_nothing_moves_between_views_of_two_shapes() -> None:
-    other = View.of(
-        Frame(0, "", np.zeros((64, 64, 3), np.uint8)), Letterbox.contain((64,) * 2, (64, 96))
-    )
-    flow = optical_flow(scene(100), other)
-    assert flow.shape == (64, 128, 2) and not flow.any()
-
-
 def test_masks_are_warped_by_hand() -> None:
     """Everything came from two pixels further left and one further down."""
     masks = np.zeros((2, 6, 8), bool)

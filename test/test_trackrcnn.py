@@ -168,6 +168,13 @@ def test_all_that_a_track_looked_like_is_remembered() -> None:
         assert ids(seat, observe(4, Thing(120, looks=0))) == expected
 
 
+def test_between_neighbouring_frames_the_last_looks_count() -> None:
+    seat = tracker(association="head")
+    for number, looks in enumerate([0, 0.4, 0.8]):
+        assert ids(seat, observe(number, Thing(40, looks=looks))) == [1]
+    assert ids(seat, observe(3, Thing(40, looks=0.2))) == [2]
+
+
 def test_thresholds_by_class() -> None:
     """The second number is the pedestrian's; masks overlap by a half."""
     first = Thing(20, looks=0), Thing(120, looks=5, label=1)

@@ -44,12 +44,10 @@ def masks_in_view(probabilities: FloatArray) -> Masks:
 
 
 def optical_flow(source: View, target: View) -> FloatArray:
-    """How far each pixel of one view is to the right and down in another, [h, w, 2].
+    """How far to the right and down each pixel of one view is in another of its size, [h, w, 2].
 
-    By OpenCV's dense inverse search. Nothing moves between views of two shapes.
+    By OpenCV's dense inverse search.
     """
-    if source.letterbox != target.letterbox:
-        return np.zeros((*source.grey.shape, 2), np.float32)
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     flow: FloatArray = search.calc(source.grey, target.grey, None)
     return flow
