@@ -79,11 +79,10 @@ def whole_number(least: int) -> Callable[[str], int]:
     return parse
 
 
-def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
-    """The configuration that --weights and --set describe.
+def values_of(options: argparse.Namespace, unused: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that --weights and --set give, by name.
 
-    Raises ConfigError, also for parameters that begin like one of ``unused``: they would change
-    nothing.
+    Raises ConfigError for those that begin like one of ``unused``: they would change nothing.
     """
     values = dict(map(setting, options.set))
     if options.weights is not None:
@@ -92,7 +91,12 @@ def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
     for name in values:
         if name.startswith(unused):
             raise ConfigError(f"'{name}' changes nothing here")
-    return Config().with_values(values)
+    return values
+
+
+def config_of(options: argparse.Namespace, unused: tuple[str, ...]) -> Config:
+    """The configuration that --weights and --set describe; raises as ``values_of``."""
+    return Config().with_values(values_of(options, unused))
 
 
 def plain(values: Mapping[str, float]) -> dict[str, float | None]:
