@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 PLAN = Plan(
     crop_height=64, crop_width=128, batch=2, iterations=6, warmup=2, workers=0, save_every=3
 )
-LIGHT_PLAN = Path(__file__).parents[1] / "config" / "train_light.yaml"
+CONFIG = Path(__file__).parents[1] / "config"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -215,9 +215,9 @@ def test_a_wrong_plan_is_refused(tmp_path: Path, text: str, said: str) -> None:
     assert str(caught.value).startswith(f"{path}: ") and said in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["train_light.yaml", "train_dla34.yaml"])
-def test_the_package_s_plans_can_be_read(name: str, tmp_path: Path) -> None:
-    plan = load_plan(LIGHT_PLAN.with_name(name), {"seed": 3})
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("train_*.yaml")), ids=lambda path: path.name)
+def test_the_package_s_plans_can_be_read(path: Path, tmp_path: Path) -> None:
+    plan = load_plan(path, {"seed": 3})
     assert plan.seed == 3
     plan.write(tmp_path / "plan.yaml")
     assert load_plan(tmp_path / "plan.yaml") == plan

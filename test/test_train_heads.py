@@ -2,15 +2,21 @@
 
 import copy
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mots_ros.commands import train as command
+from mots_ros.commands import training_job
+from mots_ros.config import ConfigError
+from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.searchtrack import SearchTrackNet
 from mots_ros.training.loop import TrainingState, train
 from mots_ros.training.objective import HeadObjective, detection_losses
@@ -52,8 +58,13 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> SnippetDataset:
-    clip = toy_clip(tmp_path_factory.mktemp("cache"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def samples(cache: Path) -> SnippetDataset:
+    clip = toy_clip(cache)
     return SnippetDataset([clip], [1], (64, 128), 0, Telling.FRAMES, Telling.MAX_GAP)
 
 
@@ -119,3 +130,33 @@ def test_detection_teaches_what_changes_the_features(samples: SnippetDataset) ->
         loss.backward(retain_graph=True)
         assert context.weight.grad.abs().max() > 0, name
     assert all(weights.grad is None for weights in net.parameters())
+
+
+@pytest.mark.parametrize("tracker", training_job.RECIPES)
+def test_the_command_trains_the_head_of_every_tracker(
+    tracker: str, cache: Path, tmp_path: Path
+) -> None:
+    """It is validated by its own tracker, and of use only beside the network of its training."""
+    network, out = tmp_path / "net.safetensors", tmp_path / "run"
+    checkpoint.save(small_net(), network)
+    street = {"kind": "street", "seeds": [1000, 1000], "length": 2}
+    values = {
+        **{"tracker": tracker, "start": str(network), "crop_height": 64, "crop_width": 64},
+        **{"batch": 1, "iterations": 2, "warmup": 1, "workers": 0, "validate_every": 2},
+        **{"data": [street], "validation": [street]},
+    }
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(values))
+    command.main([str(out), "--config", str(plan), "--cache", str(cache)])
+    (row,) = map(json.loads, (out / "history.jsonl").read_text().splitlines())
+    assert row["iteration"] == 2 and "HOTA/car" in row
+    fingerprint = checkpoint.read(network).fingerprint()
+    head = head_file.load(out / "last.safetensors", tracker, fingerprint)
+    assert head.spec
+
+
+def test_a_number_that_the_head_does_not_have(tmp_path: Path) -> None:
+    checkpoint.save(small_net(), tmp_path / "net.safetensors")
+    plan = Plan(tracker="dior", start=str(tmp_path / "net.safetensors"), head={"sides": 4})
+    with pytest.raises(ConfigError, match="'head': unknown 'sides'; did you mean 'side'?"):
+        training_job.training_job(plan, [], [], resume=False)

@@ -22,13 +22,16 @@ from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.training.clips import Clip
+from mots_ros.training.cstrack import CSTrackObjective
 from mots_ros.training.dior import DIORObjective
 from mots_ros.training.objective import Objective
 from mots_ros.training.pairs import PairDataset
 from mots_ros.training.plan import Plan
 from mots_ros.training.samples import RandomSamples
 from mots_ros.training.searchtrack import SearchTrackObjective
+from mots_ros.training.siammot import SiamMOTObjective
 from mots_ros.training.snippets import SnippetDataset
+from mots_ros.training.trackrcnn import TrackRCNNObjective
 
 NETWORKS = {"light": LIGHT, "dla34": DLA34}
 
@@ -46,7 +49,10 @@ class HeadRecipe:
 
 
 RECIPES: Mapping[str, HeadRecipe] = {
+    "trackrcnn": HeadRecipe(TrackRCNNObjective, lambda ladder: {"channels": ladder[0]}),
+    "siammot": HeadRecipe(SiamMOTObjective, lambda ladder: {"features": ladder[0]}),
     "dior": HeadRecipe(DIORObjective, lambda ladder: {"channels": ladder[0]}),
+    "cstrack": HeadRecipe(CSTrackObjective, lambda ladder: {"channels": ladder[:3]}),
 }
 
 
@@ -112,8 +118,9 @@ def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe) -> TrainingJo
     def save(averaged: nn.Module, path: Path) -> None:
         head_file.save(averaged, spec, plan.tracker, fingerprint, path)
 
+    config = load_config(share("config") / f"{plan.tracker}.yaml")
+
     def pipeline(averaged: nn.Module, device: torch.device) -> Pipeline:
-        config = load_config(share("config") / f"{plan.tracker}.yaml")
         return _pipeline(net, lambda _: averaged, config, device)
 
     return TrainingJob(samples, objective, save, pipeline)
