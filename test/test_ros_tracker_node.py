@@ -168,7 +168,7 @@ def test_markers_lie_over_their_objects_where_the_camera_is_calibrated(ros: Ros)
         assert not heard
         p = [20.0, 0, SIZE[1] / 2, 10, 0, 20, SIZE[0] / 2, 0, 0, 0, 1, 0]
         infos.publish(CameraInfo(p=p))
-        world.until(lambda: world.tracker._worker._calibration)
+        world.until(lambda: world.tracker._worker._output._calibration)
         world.track(image_message(2))
         world.until(lambda: heard)
     everything, name, trail = heard[0].markers
