@@ -191,6 +191,33 @@ def test_frames_without_any_detection_age_tracks(candidate: Candidate) -> None:
     assert ids_of(tracker, candidate.observation(4, (5, 10, 0))) == [2]
 
 
+def test_an_occlusion_of_a_third_of_a_second_is_bridged(candidate: Candidate) -> None:
+    """Somebody walks on behind something and appears where they must by now be."""
+    tracker = candidate.make(TrackerConfig())
+    for number in range(12):
+        hidden = 6 <= number < 9
+        objects = [] if hidden else [(5 + 2 * number, 10, 0)]
+        assert ids_of(tracker, candidate.observation(number, *objects)) == [1] * (not hidden)
+
+
+def test_a_hundred_objects_keep_their_ids(candidate: Candidate) -> None:
+    tracker = candidate.make(TrackerConfig())
+    grid = [(14 * column, 8 * row) for row in range(10) for column in range(10)]
+    for number in range(3):
+        objects = [(left + number, top, 0) for left, top in grid]
+        assert ids_of(tracker, candidate.observation(number, *objects)) == [*range(1, 101)]
+
+
+def test_trackers_know_nothing_of_each_other(candidate: Candidate) -> None:
+    alone, disturbed, other = (candidate.make(TrackerConfig()) for _ in range(3))
+    for number in range(6):
+        objects = [(5 + 4 * number, 10, 0), (100 - 3 * number, 60, 1)][: 1 + number % 2]
+        shown = candidate.observation(number, *objects)
+        expected = ids_of(alone, shown)
+        other.step(candidate.observation(10 * number, (60, 10, 1), (20, 50, 0), (100, 60, 1)))
+        assert ids_of(disturbed, shown) == expected
+
+
 def test_reset_forgets_the_tracks_but_never_gives_an_id_twice(candidate: Candidate) -> None:
     tracker = candidate.make(TrackerConfig())
     objects = [(5, 10, 0), (100, 60, 1)]
