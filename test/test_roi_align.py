@@ -30,6 +30,14 @@ def test_a_pixel_alone_is_its_neighbours_mean() -> None:
     torch.testing.assert_close(found.item(), 16 * (3 / 4) ** 2)
 
 
+def test_a_single_point_lies_in_the_bin_s_middle() -> None:
+    features = torch.zeros(1, 1, 3, 3)
+    features[0, 0, 1, 1] = 16
+    box = torch.tensor([[0.5, 1.0, 2.0, 2.0]])  # its middle is a quarter left of the pixel's
+    found = roi_align(features, box, torch.tensor([0]), (1, 1), samples=1)
+    torch.testing.assert_close(found.item(), 16 * (3 / 4))
+
+
 def test_outside_the_map_is_nothing() -> None:
     boxes = torch.tensor([[-8.0, -8.0, -4.0, -4.0], [-4.0, 0.0, 4.0, 8.0]])
     found = roi_align(torch.ones(1, 1, 8, 8), boxes, torch.tensor([0, 0]), (1, 2))

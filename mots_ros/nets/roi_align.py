@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SAMPLES = 2
-"""Points per bin and direction."""
 
-
-def roi_align(features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut every box into a grid and average SAMPLES x SAMPLES points in each of its bins.
+def roi_align(
+    features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, int], samples: int = 2
+) -> Tensor:
+    """Cut every box into a grid and average ``samples`` x ``samples`` points in each of its bins.
 
     Points between pixels are interpolated bilinearly; outside the map everything is 0. Pixel i
     covers [i, i + 1), so this is what other libraries call aligned.
@@ -21,6 +20,7 @@ def roi_align(features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, i
         boxes: [N, 4] xyxy in map coordinates.
         frame: int64 [N], the map that each box lies in.
         size: rows and columns of the grid.
+        samples: one is enough where bins are about as small as the map's pixels.
 
     Returns:
         [N, C, rows, columns]; gradients reach the features.
@@ -28,9 +28,9 @@ def roi_align(features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, i
     rows, columns = size
     height, width = features.shape[2:]
     # grid_sample's -1 and 1 are the map's edges.
-    x = _points(boxes[:, 0], boxes[:, 2], columns) * (2 / width) - 1
-    y = _points(boxes[:, 1], boxes[:, 3], rows) * (2 / height) - 1
-    shape = (len(boxes), rows * SAMPLES, columns * SAMPLES)
+    x = _points(boxes[:, 0], boxes[:, 2], columns * samples) * (2 / width) - 1
+    y = _points(boxes[:, 1], boxes[:, 3], rows * samples) * (2 / height) - 1
+    shape = (len(boxes), rows * samples, columns * samples)
     points = torch.stack((x[:, None, :].expand(shape), y[:, :, None].expand(shape)), dim=-1)
     regions = features.new_zeros(len(boxes), features.shape[1], rows, columns)
     for number in frame.unique().tolist():
@@ -38,13 +38,12 @@ def roi_align(features: Tensor, boxes: Tensor, frame: Tensor, size: tuple[int, i
         sampled = F.grid_sample(
             features[number : number + 1], points[chosen].flatten(0, 1)[None], align_corners=False
         )
-        sampled = sampled[0].unflatten(1, (-1, rows * SAMPLES)).transpose(0, 1)
-        regions[chosen] = F.avg_pool2d(sampled, SAMPLES)
+        sampled = sampled[0].unflatten(1, (-1, rows * samples)).transpose(0, 1)
+        regions[chosen] = F.avg_pool2d(sampled, samples)
     return regions
 
 
-def _points(low: Tensor, high: Tensor, bins: int) -> Tensor:
-    """The sampled coordinates [N, bins * SAMPLES] between the two ends [N] of every box."""
-    count = bins * SAMPLES
+def _points(low: Tensor, high: Tensor, count: int) -> Tensor:
+    """The middles [N, count] of so many equal parts between the two ends [N] of every box."""
     steps = (torch.arange(count, device=low.device, dtype=low.dtype) + 0.5) / count
     return low[:, None] + (high - low)[:, None] * steps

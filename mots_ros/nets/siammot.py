@@ -108,7 +108,7 @@ class SiamMOTHead(nn.Module):
         """
         return Templates(
             _regions(shared, boxes, frame, 1.0, self.spec.template),
-            _regions(shared, boxes, frame, self.spec.search, self.spec.region),
+            _regions(shared, boxes, frame, self.spec.search, self.spec.region, samples=2),
         )
 
     def explicit_maps(
@@ -124,7 +124,7 @@ class SiamMOTHead(nn.Module):
         self, shared: Tensor, before: Tensor, starts: Tensor, frame: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """What the implicit model says of the ``regions`` of N templates around boxes [N, 4]."""
-        after = _regions(shared, starts, frame, self.spec.search, self.spec.region)
+        after = _regions(shared, starts, frame, self.spec.search, self.spec.region, samples=2)
         visible, motions = self.implicit(before, after)
         return visible, motions
 
@@ -283,9 +283,9 @@ def centre_and_size(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _regions(
-    shared: Tensor, boxes: Tensor, frame: Tensor | None, factor: float, bins: int
+    shared: Tensor, boxes: Tensor, frame: Tensor | None, factor: float, bins: int, samples: int = 1
 ) -> Tensor:
     """Features [N, C, bins, bins] of boxes [N, 4] made ``factor`` times as large."""
     if frame is None:
         frame = torch.zeros(len(boxes), dtype=torch.int64, device=boxes.device)
-    return roi_align(shared, enlarged(boxes, factor), frame, (bins, bins))
+    return roi_align(shared, enlarged(boxes, factor), frame, (bins, bins), samples)
