@@ -26,7 +26,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mots_ros.commands.evaluation_job import EvaluationJob, evaluate, open_drive, read_inputs
+from mots_ros.commands.evaluation_job import (
+    EvaluationJob,
+    evaluate,
+    open_drive,
+    read_inputs,
+    repeatable,
+)
 from mots_ros.commands.side_by_side import run_all
 from mots_ros.config import Config, ConfigError, load_config, setting
 from mots_ros.data.bags import is_bag
@@ -295,14 +301,9 @@ def _checksum(config: Config) -> str:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    """The parameters of our tracker.
-
-    Where they leave it open, the network gets one thread: with more, its sums come out different in
-    their last digits, and scores would depend on the machine and on how many sequences share it.
-    """
+    """The parameters of our tracker."""
     config = load_config(options.config) if options.config is not None else Config()
-    config = config.with_values(dict(map(setting, options.set)))
-    return config if config.detector.threads else config.with_values({"detector.threads": 1})
+    return repeatable(config.with_values(dict(map(setting, options.set))))
 
 
 def _check_weights(config: Config) -> None:

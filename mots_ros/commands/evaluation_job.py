@@ -81,6 +81,15 @@ class Inputs:
     length: int
 
 
+def repeatable(config: Config) -> Config:
+    """The configuration with one thread for the network, where it leaves that open.
+
+    With more, its sums come out different in their last digits, and scores would depend on the
+    machine and on how many sequences share it.
+    """
+    return config if config.detector.threads else config.with_values({"detector.threads": 1})
+
+
 def open_drive(path: Path, topic: str | None = None) -> BagDrive | FolderDrive:
     """The drive in a bag or in a folder of images; raises DriveError."""
     if path.is_dir() and not is_bag(path):
