@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -51,3 +52,18 @@ def test_every_layer_of_the_head_learns_and_the_network_does_not(objects: int) -
     if objects:
         assert all(gradient.any() for gradient in gradients if gradient is not None)
     assert all(parameter.grad is None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(("past", "future", "complete"), [(2, 0, 2), (1, 1, 1)])
+def test_detection_is_trained_where_the_window_is_complete(past, future, complete) -> None:
+    torch.manual_seed(0)
+    net = small_net()
+    spec = DIORSpec(net.spec.channels[2], past, future, hidden=4, dimensions=8)
+    objective = DIORObjective(net, DIORHead(spec), identities=5).train()
+    batch = snippets(2, length=3)
+    before = objective(batch)["heat"]
+    for time in range(3):
+        heat = batch.heat.clone()
+        heat[time::3] = 1
+        after = objective(dataclasses.replace(batch, heat=heat))["heat"]
+        assert bool(after != before) == (time == complete)

@@ -32,11 +32,17 @@ class DIORObjective(HeadObjective):
         self.identity = IdentityLoss(head.spec.dimensions, identities)
 
     def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
-        """The weighted losses by name; every frame is the present one once."""
+        """The weighted losses by name.
+
+        Every frame is the present one once. Detection is trained where the window is complete: that
+        costs most, and of the first frames of a drive there are few.
+        """
         context, distiller = self.head.context, self.head.distiller
         around = windows(self.features(batch), batch.length, context.past, context.future)
         features = context.fuse(around)
-        losses = detection_losses(self.net, features, self.net.heads(features), batch)
+        complete = batch.length - 1 - context.future
+        shown = features[complete :: batch.length]
+        losses = detection_losses(self.net, shown, self.net.heads(shown), batch.step(complete))
         boxes = torch.cat((batch.centre - batch.size / 2, batch.centre + batch.size / 2), dim=1)
         embeddings, logits = distiller(features, boxes, batch.frame)
         losses["attention"] = attention_loss(logits, cover(batch.masks, boxes, distiller.side))
