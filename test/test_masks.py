@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,50 @@ def test_a_mask_appears_where_its_object_is():
     np.testing.assert_allclose(tight, box, atol=1)
     # Four corners are a little round.
     assert painted.astype(bool).sum() == pytest.approx(120 * 80, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "letterbox",
+    [
+        PLAIN,
+        KITTI,
+        Letterbox.longer_side((375, 1242), (384, 1280)),
+        Letterbox.centred(SIZE, (32, 64), 1),
+    ],
+    ids=["plain", "kitti", "cut a little", "cut off"],
+)
+def test_masks_are_enlarged_as_torch_does(letterbox):
+    """Noise shows every cell that is missing or weighs too much, also at the edges of regions."""
+    size = letterbox.image_size
+    parts = [[0, 0, 0.05, 0.05], [0.1, 0.1, 0.5, 0.5], [0.4, 0.3, 0.9, 0.8], [0.95, 0.95, 1, 1]]
+    boxes = np.array(parts) * (size[::-1] * 2)
+    masks = np.random.default_rng(0).random((len(parts), *letterbox.map_size), np.float32)
+    y, x = np.indices(size) + 0.5
+    on_map = letterbox.image_to_map(np.stack([x, y], axis=-1))
+    probability = torch.nn.functional.grid_sample(
+        torch.from_numpy(masks)[:, None].double(),
+        torch.from_numpy(on_map / letterbox.map_size[::-1] * 2 - 1).expand(len(parts), -1, -1, -1),
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=False,
+    )[:, 0].numpy()
+    for box, mask, expected in zip(boxes, masks, probability, strict=True):
+        detections = filled(letterbox, [box], [0.9], mask[None])
+        painted = compose_label_image(detections, np.array([1]), letterbox, size) > 0
+        margin = np.maximum(0.1 * (box[2:] - box[:2]), 4 / letterbox.scale)
+        inside = (
+            (x > np.floor(box[0] - margin[0]))
+            & (x < np.ceil(box[2] + margin[0]))
+            & (y > np.floor(box[1] - margin[1]))
+            & (y < np.ceil(box[3] + margin[1]))
+        )
+        assert not painted[~inside].any()
+        clear = inside & (np.abs(expected - 0.5) > 1e-5)
+        assert clear.sum() > 0.999 * inside.sum()
+        np.testing.assert_array_equal(painted[clear], expected[clear] > 0.5)
+        inverted = filled(letterbox, [box], [0.9], 1 - mask[None])
+        painted = compose_label_image(inverted, np.array([1]), letterbox, size) > 0
+        np.testing.assert_array_equal(painted[clear], expected[clear] < 0.5)
 
 
 def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():
