@@ -308,11 +308,11 @@ def _config(options: argparse.Namespace) -> Config:
 
 def _check_weights(config: Config) -> None:
     # Imported late: torch takes seconds to load, and results as text need none.
-    from mots_ros.build import build_detector
+    from mots_ros.build import build_head
     from mots_ros.nets.checkpoint import CheckpointError
 
     try:
-        build_detector(config.detector)
+        build_head(config)
     except CheckpointError as error:
         raise EvaluationError(str(error)) from error
 
