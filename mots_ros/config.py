@@ -194,6 +194,11 @@ class DIORConfig:
         low=0.0,
         high=3.0,
     )
+    mask_motion: bool = parameter(
+        True,
+        "Whether a track's mask moves with the motion filter before it is compared; in the paper "
+        "it stays where it was seen.",
+    )
     retrieval_s: float = parameter(
         1.5,
         "Seconds after its last detection for which a lost track can be retrieved, while "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from mots_ros.config import DIORConfig, TrackerConfig
 from mots_ros.core.letterbox import Letterbox
@@ -34,7 +37,7 @@ def observation(number: float, *objects: Seen, masks: bool = True) -> Observatio
     return Observation(frame, LETTERBOX, detections, embeddings)
 
 
-def tracker(**settings: float) -> DIORTracker:
+def tracker(**settings: Any) -> DIORTracker:
     return DIORTracker(TrackerConfig(dior=DIORConfig(**settings)))
 
 
@@ -70,6 +73,18 @@ def test_masks_of_another_map_are_compared_by_their_boxes() -> None:
     )
     again = Observation(other.frame, LETTERBOX, smaller, other.features)
     assert ids(dior.step(again)) == [1]
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize(("mask_motion", "expected"), [(True, 1), (False, 2)])
+def test_masks_move_with_their_objects_or_stay(mask_motion, expected, masks) -> None:
+    """Two cells a frame, and unseen for three frames: 8 cells on, nothing of its mask is left."""
+    dior = tracker(max_cost=0.9, mask_motion=mask_motion)
+    for number in range(8):
+        left = 2 * number
+        shown = [((left, 2, left + 4, 10), UP)] if number in (0, 1, 2, 3, 7) else []
+        reported = ids(dior.step(observation(number, *shown, masks=masks)))
+    assert reported == [expected]
 
 
 def test_looks_decide_between_masks_that_overlap_alike() -> None:

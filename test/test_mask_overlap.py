@@ -34,3 +34,12 @@ def test_many_masks_as_counted_one_by_one() -> None:
     shared = (masks[:, None] & masks[None]).sum(axis=(2, 3))
     union = (masks[:, None] | masks[None]).sum(axis=(2, 3))
     np.testing.assert_allclose(mask_overlap.iou(masks, masks), shared / union)
+
+
+def test_masks_move_and_leave_the_map() -> None:
+    masks = np.array([[[1, 1, 0], [0, 1, 0]], [[1, 0, 0], [0, 0, 1]]], bool)
+    there = mask_overlap.moved(masks, np.array([[1, 0], [-1, -1]]))
+    np.testing.assert_array_equal(there[0], [[0, 1, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(there[1], [[0, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(mask_overlap.moved(masks, np.zeros((2, 2), np.int64)), masks)
+    assert mask_overlap.moved(masks[:0], np.zeros((0, 2), np.int64)).shape == (0, 2, 3)

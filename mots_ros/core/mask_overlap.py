@@ -25,6 +25,17 @@ def iom(a: Masks, b: Masks) -> NDArray[Any]:
     return overlap
 
 
+def moved(masks: Masks, steps: NDArray[np.int64]) -> Masks:
+    """Masks moved by whole pixels, ``steps`` [N, 2] in x and y; what leaves the map is gone."""
+    height, width = masks.shape[1:]
+    index, y, x = np.nonzero(masks)
+    x, y = x + steps[index, 0], y + steps[index, 1]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    there = np.zeros_like(masks)
+    there[index[inside], y[inside], x[inside]] = True
+    return there
+
+
 def _shared(a: Masks, b: Masks) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """The pixels that masks share [N, M], and those that each has [N] and [M]."""
     # Objects cover little of the map, and a product of sparse matrices meets nothing else.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, mask_overlap
 from mots_ros.core.galleries import extended, similarity
+from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
 from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import Detections, FloatArray, Observation, Track, TrackedDetections
 
@@ -46,7 +47,8 @@ class DIORTracker:
         stamp_ns = observation.frame.stamp_ns
         tracks = self._book.predict(stamp_ns, self.config.frame_rate)
         masks = None if detections.masks is None else detections.masks > 0.5
-        cost = self._cost(tracks, detections, masks, embeddings)
+        overlap = _overlap(tracks, self._moves(tracks), detections, masks, observation.letterbox)
+        cost = self._cost(tracks, detections, overlap, embeddings)
         seen = np.array([track.misses == 0 for track in tracks], bool)
         matches = assignment.hungarian(_only(seen, cost))
         retrievable = ~seen & self._lost_just_now(tracks, stamp_ns)
@@ -74,15 +76,23 @@ class DIORTracker:
         self,
         tracks: Sequence[Track],
         detections: Detections,
-        masks: NDArray[np.bool_] | None,
+        overlap: NDArray[np.floating],
         embeddings: FloatArray,
     ) -> NDArray[np.float64]:
         """Equation 6, [T, N]; infinite for two classes and for what is too unlike."""
         alike = similarity([track.memory.gallery for track in tracks], embeddings)
-        cost = 2 - _overlap(tracks, detections, masks) - alike
+        cost = 2 - overlap - alike
         labels = np.array([track.label for track in tracks])
         allowed = (labels[:, None] == detections.labels) & (cost <= self.config.dior.max_cost)
         return np.where(allowed, cost, np.inf)
+
+    def _moves(self, tracks: Sequence[Track]) -> NDArray[np.float64]:
+        """How far objects [T, 2] went in image pixels since they were last detected."""
+        if not self.config.dior.mask_motion:
+            return np.zeros((len(tracks), 2))
+        expected = np.array([track.mean[:2] for track in tracks]).reshape(-1, 2)
+        boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
+        return expected - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
 
     def _lost_just_now(self, tracks: Sequence[Track], stamp_ns: int) -> NDArray[np.bool_]:
         """Which tracks [T] were detected within the time of retrieval, to half a frame."""
@@ -92,13 +102,23 @@ class DIORTracker:
 
 
 def _overlap(
-    tracks: Sequence[Track], detections: Detections, masks: NDArray[np.bool_] | None
+    tracks: Sequence[Track],
+    moves: NDArray[np.float64],
+    detections: Detections,
+    masks: NDArray[np.bool_] | None,
+    letterbox: Letterbox,
 ) -> NDArray[np.floating]:
-    """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map."""
+    """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map.
+
+    ``moves`` [T, 2] are applied to the tracks first.
+    """
     before = [track.memory.mask for track in tracks]
     if masks is None or any(mask is None or mask.shape != masks.shape[1:] for mask in before):
-        return boxes.iom(np.array([track.box for track in tracks]).reshape(-1, 4), detections.boxes)
-    return mask_overlap.iom(np.array(before, bool).reshape(-1, *masks.shape[1:]), masks)
+        boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
+        return boxes.iom(boxes_then + np.tile(moves, 2), detections.boxes)
+    steps = np.rint(moves * letterbox.scale / MAP_STRIDE).astype(np.int64)
+    then = np.array(before, bool).reshape(-1, *masks.shape[1:])
+    return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
 
 
 def _only(rows: NDArray[np.bool_], cost: NDArray[np.float64]) -> NDArray[np.float64]:
