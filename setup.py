@@ -42,6 +42,7 @@ setup(
             "report = mots_ros.commands.report:main",
             "kitti_to_bag = mots_ros.commands.kitti_to_bag:main",
             "generate = mots_ros.commands.generate:main",
+            "tune = mots_ros.commands.tune:main",
             "train = mots_ros.commands.train:main",
             "checkpoint = mots_ros.commands.checkpoint:main",
         ],
