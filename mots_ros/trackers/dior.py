@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, mask_overlap
+from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
 from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
 from mots_ros.core.track_book import TrackBook
@@ -43,29 +44,14 @@ class DIORTracker:
 
     def step(self, observation: Observation[FloatArray]) -> TrackedDetections:
         """See ``Tracker.step``."""
-        detections, embeddings = observation.detections, observation.features
-        stamp_ns = observation.frame.stamp_ns
-        tracks = self._book.predict(stamp_ns, self.config.frame_rate)
+        frame, detections = observation.frame, observation.detections
+        tracks = self._book.predict(frame.stamp_ns, self.config.frame_rate)
         masks = None if detections.masks is None else detections.masks > 0.5
-        overlap = _overlap(tracks, self._moves(tracks), detections, masks, observation.letterbox)
-        cost = self._cost(tracks, detections, overlap, embeddings)
-        seen = np.array([track.misses == 0 for track in tracks], bool)
-        matches = assignment.hungarian(_only(seen, cost))
-        retrievable = ~seen & self._lost_just_now(tracks, stamp_ns)
-        matches = assignment.continued(matches, _only(retrievable, cost), assignment.hungarian)
-        track_of = {column: tracks[row] for row, column in matches.pairs.tolist()}
-        memories = [
-            DIORMemory(
-                extended(track_of[column].memory.gallery, embeddings[column])
-                if column in track_of
-                else embeddings[column : column + 1],
-                None if masks is None else masks[column],
-                stamp_ns,
-            )
-            for column in range(len(detections))
-        ]
+        cost = self._cost(tracks, observation, masks)
+        matches = self._match(tracks, cost, frame.stamp_ns)
+        memories = _memories(tracks, matches, observation.features, masks, frame.stamp_ns)
         return self._book.advance(
-            detections, matches, self.config, memories, observation.frame.public, embeddings
+            detections, matches, self.config, memories, frame.public, observation.features
         )
 
     def reset(self) -> None:
@@ -75,16 +61,27 @@ class DIORTracker:
     def _cost(
         self,
         tracks: Sequence[Track],
-        detections: Detections,
-        overlap: NDArray[np.floating],
-        embeddings: FloatArray,
+        observation: Observation[FloatArray],
+        masks: NDArray[np.bool_] | None,
     ) -> NDArray[np.float64]:
-        """Equation 6, [T, N]; infinite for two classes and for what is too unlike."""
-        alike = similarity([track.memory.gallery for track in tracks], embeddings)
-        cost = 2 - overlap - alike
+        """Equation 6, [T, N]; infinite for two classes and for what costs too much."""
+        detections = observation.detections
+        overlap = _overlap(tracks, self._moves(tracks), detections, masks, observation.letterbox)
+        galleries = [track.memory.gallery for track in tracks]
+        cost = 2 - overlap - similarity(galleries, observation.features)
         labels = np.array([track.label for track in tracks])
         allowed = (labels[:, None] == detections.labels) & (cost <= self.config.dior.max_cost)
         return np.where(allowed, cost, np.inf)
+
+    def _match(self, tracks: Sequence[Track], cost: NDArray[np.float64], stamp_ns: int) -> Matches:
+        """The tracks that were seen a frame ago choose first, then those that were lost lately."""
+        seen = np.array([track.misses == 0 for track in tracks], bool)
+        stamps = np.array([track.memory.stamp_ns for track in tracks], np.int64)
+        # To half a frame, for no two frames are exactly as far apart.
+        seconds = self.config.dior.retrieval_s + 0.5 / self.config.frame_rate
+        lately = stamp_ns - stamps <= seconds * 1e9
+        matches = assignment.hungarian(_only(seen, cost))
+        return assignment.continued(matches, _only(~seen & lately, cost), assignment.hungarian)
 
     def _moves(self, tracks: Sequence[Track]) -> NDArray[np.float64]:
         """How far objects [T, 2] went in image pixels since they were last detected."""
@@ -93,12 +90,6 @@ class DIORTracker:
         expected = np.array([track.mean[:2] for track in tracks]).reshape(-1, 2)
         boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
         return expected - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
-
-    def _lost_just_now(self, tracks: Sequence[Track], stamp_ns: int) -> NDArray[np.bool_]:
-        """Which tracks [T] were detected within the time of retrieval, to half a frame."""
-        seconds = self.config.dior.retrieval_s + 0.5 / self.config.frame_rate
-        stamps = np.array([track.memory.stamp_ns for track in tracks], np.int64)
-        return stamp_ns - stamps <= seconds * 1e9
 
 
 def _overlap(
@@ -119,6 +110,23 @@ def _overlap(
     steps = np.rint(moves * letterbox.scale / MAP_STRIDE).astype(np.int64)
     then = np.array(before, bool).reshape(-1, *masks.shape[1:])
     return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
+
+
+def _memories(
+    tracks: Sequence[Track],
+    matches: Matches,
+    embeddings: FloatArray,
+    masks: NDArray[np.bool_] | None,
+    stamp_ns: int,
+) -> list[DIORMemory]:
+    """What to remember of every detection."""
+    galleries = [embedding[None] for embedding in embeddings]
+    for row, column in matches.pairs.tolist():
+        galleries[column] = extended(tracks[row].memory.gallery, embeddings[column])
+    return [
+        DIORMemory(gallery, None if masks is None else masks[column], stamp_ns)
+        for column, gallery in enumerate(galleries)
+    ]
 
 
 def _only(rows: NDArray[np.bool_], cost: NDArray[np.float64]) -> NDArray[np.float64]:
