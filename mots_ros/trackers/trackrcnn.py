@@ -56,11 +56,12 @@ class TrackRCNNTracker:
         """See ``Tracker.step``; the features are association vectors [N, D]."""
         detections, settings = observation.detections, self.config.trackrcnn
         tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        view = View.of(observation.frame, observation.letterbox)
         memories = _memories(observation)
         least = _of_class(settings.confidence, detections.labels)
         confident = detections.scores > np.maximum(least, self.config.birth_threshold)
 
-        cost = self._cost_of_neighbours(tracks, observation, memories)
+        cost = self._cost_of_neighbours(tracks, observation, memories, view)
         matches = assignment.hungarian(np.where(confident, cost, np.inf))
         if settings.association == "mask_and_head":
             distance = nearest([track.memory.vectors for track in tracks], observation.features)
@@ -71,6 +72,7 @@ class TrackRCNNTracker:
         for row, column in matches.pairs.tolist():
             vectors = np.concatenate([tracks[row].memory.vectors, memories[column].vectors])
             memories[column] = replace(memories[column], vectors=vectors[-settings.history :])
+        self._before = view
         tracked = self._book.advance(
             detections,
             replace(matches, unmatched_cols=births),
@@ -90,11 +92,11 @@ class TrackRCNNTracker:
         tracks: tuple[Track, ...],
         observation: Observation[FloatArray],
         memories: Sequence[Memory],
+        now: View,
     ) -> NDArray[Any]:
         """What it costs [T, N] to go on with a track of the frame before (paper, table 5)."""
         settings, detections = self.config.trackrcnn, observation.detections
-        before, now = self._before, View.of(observation.frame, observation.letterbox)
-        self._before = now
+        before = self._before
         cost = np.full((len(tracks), len(detections)), np.inf)
         rows = [row for row, track in enumerate(tracks) if track.misses == 0]
         if not rows or not len(detections) or before is None or before.letterbox != now.letterbox:
