@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mots_ros.nets.roi_align import roi_align
 from mots_ros.nets.trackrcnn import (
@@ -19,6 +20,7 @@ from mots_ros.nets.trackrcnn import (
     Conv3DContext,
     ConvLSTM,
     ConvLSTMContext,
+    FrameConvolution,
     TrackRCNNHead,
     TrackRCNNSpec,
 )
@@ -43,6 +45,16 @@ def test_convolutions_in_time_start_as_the_identity(layers: int) -> None:
     window = frames(2 * layers + 1)
     shared, _ = context(window, None)
     torch.testing.assert_close(shared, window[layers : layers + 1])
+
+
+def test_a_convolution_in_time_is_pytorch_s() -> None:
+    torch.manual_seed(0)
+    convolution = FrameConvolution(CHANNELS)
+    torch.nn.init.normal_(convolution.weight)
+    torch.nn.init.normal_(convolution.bias)
+    weight, bias, drive = convolution.weight, convolution.bias, frames(5)
+    expected = F.conv3d(drive.transpose(0, 1)[None], weight, bias, padding=(0, 1, 1))
+    torch.testing.assert_close(convolution(drive), expected[0].transpose(0, 1))
 
 
 def test_a_convolution_in_time_by_hand() -> None:

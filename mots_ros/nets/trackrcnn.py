@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mots_ros.core.types import FloatArray
 from mots_ros.nets.roi_align import roi_align
@@ -46,8 +47,24 @@ class TrackRCNNSpec:
                 )
 
 
+class FrameConvolution(nn.Conv3d):
+    """A 3x3x3 convolution of frames [T, C, h, w] to [T - 2, C, h, w], at first the identity.
+
+    Taken as one in the plane, over the channels of three frames, it needs a third of the time.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3)
+        nn.init.dirac_(self.weight)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+
+    def forward(self, frames: Tensor) -> Tensor:
+        around = frames.unfold(0, 3, 1).movedim(-1, 2).flatten(1, 2)
+        return F.conv2d(around, self.weight.flatten(1, 2), self.bias, padding=1)
+
+
 class Conv3DContext(nn.Module):
-    """3x3x3 convolutions over the frames around, which change nothing before they are trained.
+    """Convolutions over the frames around, which change nothing before they are trained.
 
     Every layer looks one frame further in both directions.
     """
@@ -57,15 +74,11 @@ class Conv3DContext(nn.Module):
         self.past = self.future = layers
         self.layers = nn.Sequential()
         for _ in range(layers):
-            # Not padded in time: a window shrinks to its middle.
-            convolution = nn.Conv3d(channels, channels, 3, padding=(0, 1, 1))
-            nn.init.dirac_(convolution.weight)
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            self.layers.extend((convolution, nn.ReLU()))
+            self.layers.extend((FrameConvolution(channels), nn.ReLU()))
 
     def forward(self, window: Tensor, memory: None) -> tuple[Tensor, None]:
         """See ``Context``."""
-        return self.layers(window.transpose(0, 1)).transpose(0, 1), None
+        return self.layers(window), None
 
 
 class ConvLSTM(nn.Module):
