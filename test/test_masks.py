@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import compose_label_image, pixel_values
+from mots_ros.core.masks import cells_around, compose_label_image, pixel_values
 from mots_ros.core.types import Detections
 from shared import parity
 
@@ -93,6 +94,22 @@ def test_masks_are_enlarged_as_torch_does(letterbox):
         inverted = filled(letterbox, [box], [0.9], 1 - mask[None])
         painted = compose_label_image(inverted, np.array([1]), letterbox, size) > 0
         np.testing.assert_array_equal(painted[clear], expected[clear] < 0.5)
+
+
+@given(arrays.arrays(np.float32, (3, 4), elements=st.floats(-50, 400, width=32)))
+@settings(max_examples=30, deadline=None)
+def test_only_the_cells_around_a_box_are_looked_at(corners):
+    boxes = np.concatenate([corners[:, :2], corners[:, :2] + abs(corners[:, 2:])], axis=1)
+    masks = np.random.default_rng(0).random((3, *KITTI.map_size), np.float32)
+    inside = np.zeros_like(masks)
+    for index, (left, top, right, bottom) in enumerate(cells_around(boxes, KITTI)):
+        assert 0 <= left < right <= 160 and 0 <= top < bottom <= 48
+        inside[index, top:bottom, left:right] = masks[index, top:bottom, left:right]
+    whole, part = (
+        compose_label_image(filled(KITTI, boxes, [3, 2, 1], m), np.arange(1, 4), KITTI, (375, 1242))
+        for m in (masks, inside)
+    )
+    np.testing.assert_array_equal(whole, part)
 
 
 def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
+from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, masks_inside, parameter_count
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
@@ -94,6 +94,21 @@ def test_a_dynamic_network_goes_over_the_map_in_parts(monkeypatch: pytest.Monkey
     for values in (1, 3 * 4 * 10):
         monkeypatch.setattr("mots_ros.nets.dynamic._HIDDEN_VALUES", values)
         torch.testing.assert_close(dynamic_network(features, weights, centres), whole)
+
+
+def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
+    torch.manual_seed(0)
+    features, weights = torch.rand(8, 12, 20) - 0.5, torch.rand(4, parameter_count(8)) - 0.5
+    centres = torch.tensor([[3.0, 4.0], [19.0, 11.0], [0.0, 0.0], [8.0, 8.0]])
+    windows = np.array([[2, 1, 9, 6], [15, 9, 20, 12], [0, 0, 20, 12], [7, 8, 8, 9]])
+    found = masks_inside(features, weights, centres, windows)
+    expected = dynamic_network(features, weights, centres).sigmoid().numpy()
+    for number, (left, top, right, bottom) in enumerate(windows):
+        outside = np.ones((12, 20), bool)
+        outside[top:bottom, left:right] = False
+        expected[number, outside] = 0
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert masks_inside(features, weights[:0], centres[:0], windows[:0]).shape == (0, 12, 20)
 
 
 def test_parameter_counts_of_the_paper() -> None:

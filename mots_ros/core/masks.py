@@ -55,12 +55,12 @@ def compose_label_image(
     values = pixel_values(ids)
     order = detections.scores if precedence is None else precedence
     rows, columns = _enlargement(letterbox, size)
-    pixels, cells = _regions(detections.boxes, letterbox, size)
+    pixels = _surroundings(detections.boxes, letterbox, size)
+    regions = list(zip(pixels.tolist(), _cells_under(pixels, letterbox).tolist(), strict=True))
     for index in np.argsort(-order, kind="stable").tolist():
-        left, top, right, bottom = pixels[index]
+        (left, top, right, bottom), (first_x, first_y, last_x, last_y) = regions[index]
         if left >= right or top >= bottom:
             continue
-        first_x, first_y, last_x, last_y = cells[index]
         mask = masks[index, first_y:last_y, first_x:last_x]
         probability = rows[top:bottom, first_y:last_y] @ mask @ columns[first_x:last_x, left:right]
         region = label_image[top:bottom, left:right]
@@ -68,21 +68,30 @@ def compose_label_image(
     return label_image
 
 
-def _regions(
-    boxes: NDArray[Any], letterbox: Letterbox, size: tuple[int, int]
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Where each object's mask may lie: left, top, right and bottom in the image and on the map.
+def cells_around(boxes: NDArray[Any], letterbox: Letterbox) -> NDArray[np.int64]:
+    """The part of the map from which an object's mask is composed; the rest is not looked at.
 
-    The map's cells are those from which the image's pixels are interpolated.
+    Returns first column and row, and those after the last [N, 4], of boxes [N, 4] in image pixels.
     """
+    return _cells_under(_surroundings(boxes, letterbox, letterbox.image_size), letterbox)
+
+
+def _surroundings(
+    boxes: NDArray[Any], letterbox: Letterbox, size: tuple[int, int]
+) -> NDArray[np.int64]:
+    """The pixels in which each object's mask may lie [N, 4]: left, top, right, bottom."""
     margin = np.maximum(_MARGIN * (boxes[:, 2:] - boxes[:, :2]), MAP_STRIDE / letterbox.scale)
     around = np.concatenate([np.floor(boxes[:, :2] - margin), np.ceil(boxes[:, 2:] + margin)], 1)
-    pixels = np.clip(around, 0, (size[1], size[0]) * 2).astype(int)
+    return np.clip(around, 0, (size[1], size[0]) * 2).astype(np.int64)
+
+
+def _cells_under(pixels: NDArray[np.int64], letterbox: Letterbox) -> NDArray[np.int64]:
+    """The cells from which these parts of the image are interpolated; never none."""
     on_map = letterbox.image_to_map(pixels.astype(float))
-    last = np.array(letterbox.map_size[::-1])
-    first_cells = np.clip(np.floor(on_map[:, :2]) - _REACH, 0, last - 1)
-    last_cells = np.clip(np.ceil(on_map[:, 2:]) + _REACH, 1, last)
-    return pixels.tolist(), np.concatenate([first_cells, last_cells], 1).astype(int).tolist()
+    sides = np.array(letterbox.map_size[::-1])
+    first = np.clip(np.floor(on_map[:, :2]) - _REACH, 0, sides - 1)
+    last = np.clip(np.ceil(on_map[:, 2:]) + _REACH, first + 1, sides)
+    return np.concatenate([first, last], axis=1).astype(np.int64)
 
 
 @lru_cache(maxsize=8)

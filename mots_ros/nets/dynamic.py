@@ -5,7 +5,10 @@ One function serves both uses: CondInst's masks and SearchTrack's searcher (sect
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 COORDINATE_SCALE = 128.0
@@ -38,18 +41,60 @@ def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tenso
     """
     c, h, w = features.shape
     n = len(weights)
-    w1, w2, w3, b1, b2, b3 = weights.split([c * (c + 2), c * c, c, c, c, 1], dim=1)
-    w1 = w1.view(n, c, c + 2)
-    y = torch.arange(h, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
-    x = torch.arange(w, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
-    grid = torch.stack((x.expand(h, w), y.view(h, 1).expand(h, w)))
-    pixels = torch.cat((grid, features)).view(c + 2, h * w)
-    b1 = b1 + (w1[:, :, :2] @ (centres / COORDINATE_SCALE).unsqueeze(2)).squeeze(2)
-    w1, b1, w2, b2 = w1.reshape(n * c, c + 2), b1.view(n * c, 1), w2.view(n, c, c), b2.unsqueeze(2)
+    pixels = _with_coordinates(features)
+    w1, b1, w2, b2, w3, b3 = _layers(weights, centres, c)
+    w1, b1 = w1.reshape(n * c, c + 2), b1.view(n * c, 1)
     at_once = max(_HIDDEN_VALUES // max(n * c, 1), 1) if pixels.device.type == "cpu" else h * w
     logits = []
-    for part in pixels.split(at_once, dim=1):
+    for part in pixels.view(c + 2, h * w).split(at_once, dim=1):
         hidden = torch.addmm(b1, w1, part).relu_().view(n, c, part.shape[1])
         hidden = torch.baddbmm(b2, w2, hidden).relu_()
-        logits.append(torch.baddbmm(b3.unsqueeze(2), w3.unsqueeze(1), hidden).squeeze(1))
+        logits.append(torch.baddbmm(b3, w3, hidden).squeeze(1))
     return torch.cat(logits, dim=1).view(n, h, w)
+
+
+def masks_inside(
+    features: Tensor, weights: Tensor, centres: Tensor, windows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Every object's own network, but only in its own part of the map, on the processor.
+
+    Args:
+        features, weights, centres: as for ``dynamic_network``.
+        windows: [N, 4] first column and row, and those after the last.
+
+    Returns:
+        Probabilities [N, H, W]; 0 outside the windows.
+    """
+    c, h, w = features.shape
+    pixels = _with_coordinates(features).cpu().numpy()
+    layers = (layer.cpu().numpy() for layer in _layers(weights, centres, c))
+    masks = np.zeros((len(weights), h, w), np.float32)
+    for mask, (left, top, right, bottom), w1, b1, w2, b2, w3, b3 in zip(
+        masks, windows.tolist(), *layers, strict=True
+    ):
+        inside = pixels[:, top:bottom, left:right]
+        hidden = w1 @ inside.reshape(c + 2, -1) + b1
+        hidden = w2 @ np.maximum(hidden, 0, out=hidden) + b2
+        logits = w3 @ np.maximum(hidden, 0, out=hidden) + b3
+        expit(logits.reshape(inside.shape[1:]), out=mask[top:bottom, left:right])
+    return masks
+
+
+def _with_coordinates(features: Tensor) -> Tensor:
+    """The features after two channels with every pixel's share of x and y: [C + 2, H, W]."""
+    _, h, w = features.shape
+    y = torch.arange(h, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
+    x = torch.arange(w, device=features.device, dtype=features.dtype) / -COORDINATE_SCALE
+    return torch.cat((x.expand(1, h, w), y.view(1, h, 1).expand(1, h, w), features))
+
+
+def _layers(weights: Tensor, centres: Tensor, c: int) -> tuple[Tensor, ...]:
+    """Weights [N, out, in] and biases [N, out, 1] of the three layers, one after the other.
+
+    The centre's share of the coordinate channels is in the first bias.
+    """
+    n = len(weights)
+    w1, w2, w3, b1, b2, b3 = weights.split([c * (c + 2), c * c, c, c, c, 1], dim=1)
+    w1 = w1.view(n, c, c + 2)
+    b1 = b1.unsqueeze(2) + w1[:, :, :2] @ (centres / COORDINATE_SCALE).unsqueeze(2)
+    return w1, b1, w2.view(n, c, c), b2.unsqueeze(2), w3.unsqueeze(1), b3.unsqueeze(2)
