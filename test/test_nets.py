@@ -169,7 +169,21 @@ def test_a_peak_is_the_largest_of_its_window(
     padded = torch.nn.functional.pad(heat, [window // 2] * 4, value=0)
     windows = padded.unfold(1, window, 1).unfold(2, window, 1)
     expected = (heat * (heat == windows.amax(dim=(3, 4)))).flatten(1).sort(descending=True).values
-    assert torch.equal(top_peaks(heat, window, 100)[0], expected)
+    for count in (2, 100):
+        scores, x, y = top_peaks(heat, window, count)
+        assert torch.equal(scores, expected[:, :count])
+        there = heat[torch.arange(len(heat))[:, None], y, x]
+        assert torch.equal(torch.where(scores > 0, there, 0), scores)
+        places = (y * shape[2] + x).sort().values
+        assert (places.diff() > 0).all()
+
+
+def test_the_smallest_difference_makes_a_peak() -> None:
+    lower = torch.tensor([1.0, 0.5, 1e-8, 1e-38])
+    higher = torch.nextafter(lower, torch.tensor(2.0))
+    scores, x, _ = top_peaks(torch.stack((lower, higher), dim=1).view(4, 1, 2), 3, 2)
+    assert torch.equal(scores, torch.stack((higher, torch.zeros(4)), dim=1))
+    assert (x[:, 0] == 1).all()
 
 
 def test_more_peaks_asked_than_pixels() -> None:

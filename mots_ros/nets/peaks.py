@@ -16,11 +16,25 @@ def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Ten
     Returns:
         scores, x, y: each [N, count], falling; where a map has fewer peaks the rest scores 0.
     """
-    n, _, width = probability.shape
-    kept = probability * (probability == _largest_around(probability, window // 2))
-    flat = kept.view(n, -1)
-    scores, index = flat.topk(min(count, flat.shape[1]), dim=1)
-    return scores, index % width, index.div(width, rounding_mode="floor")
+    largest = _largest_around(probability, window // 2)
+    # A peak stays as it is and all else falls below 0. To compare takes four times as long.
+    lowered = torch.sub(
+        probability, largest - probability, alpha=torch.finfo(probability.dtype).max
+    )
+    scores, x, y = _highest(lowered, count)
+    return scores.clamp_(min=0), x, y
+
+
+def _highest(maps: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The ``count`` largest values of each map [N, H, W] with their x and y, falling.
+
+    They lie in the ``count`` rows with the largest maxima: few, where few are asked for.
+    """
+    n, height, width = maps.shape
+    rows = maps.amax(dim=2).topk(min(count, height), dim=1).indices
+    values = maps.gather(1, rows.unsqueeze(2).expand(-1, -1, width)).view(n, -1)
+    largest, index = values.topk(min(count, values.shape[1]), dim=1)
+    return largest, index % width, rows.gather(1, index.div(width, rounding_mode="floor"))
 
 
 def _largest_around(maps: Tensor, reach: int) -> Tensor:
