@@ -17,6 +17,8 @@ START_NOISE = 0.15
 """Deviation of a search's start from where it was meant to be, in the template's size."""
 GUIDED = 0.5
 """How often a search starts part of the way to the object, as if a motion filter led it there."""
+AT_ANOTHER = 0.5
+"""How often a search that starts elsewhere starts around another object, if there is one."""
 BACKGROUND_OVERLAP = 0.3
 """What a template that shows no object may overlap one (IoU)."""
 _NOBODY = -1
@@ -52,10 +54,10 @@ def draw_triplets(
 ) -> Triplets:
     """Random triplets of snippets of two frames, on the processor.
 
-    Every object of an earlier frame is searched for near where it was, and where some other object
-    of the later frame is. Such a triplet is positive (P) where the search region, ``search`` times
-    the template, holds the object's centre, and else hard (H). About as many templates show
-    background; they are negative (N).
+    Every object of an earlier frame is searched for near where it was, and elsewhere: around some
+    other object of the later frame, or anywhere. Such a triplet is positive (P) where the search
+    region, ``search`` times the template, holds the object's centre, and else hard (H). About as
+    many templates show background and are searched for alike; they are negative (N).
 
     Args:
         kinds: which triplets to keep, of "PHN".
@@ -73,14 +75,16 @@ def draw_triplets(
     same = identity[later] == who[:, None]
     targets, known = _one_of(objects[later], together & same, generator)
     others, accompanied = _one_of(objects[later], together & ~same, generator)
-    accompanied &= who != _NOBODY
-    way = torch.rand(len(boxes), 1, generator=generator)
-    way *= known[:, None] & (torch.rand(way.shape, generator=generator) < GUIDED)
-    led = torch.lerp(centre_and_size(boxes)[0], centre_and_size(targets)[0], way)
+    way, luck, chance = torch.rand(3, len(boxes), 1, generator=generator)
+    way *= known[:, None] & (luck < GUIDED)
+    near = torch.lerp(centre_and_size(boxes)[0], centre_and_size(targets)[0], way)
+    map_size = torch.tensor(batch.heat_weight.shape[:0:-1])
+    anywhere = torch.rand(near.shape, generator=generator) * map_size
+    at_another = accompanied[:, None] & (chance < AT_ANOTHER)
+    elsewhere = torch.where(at_another, centre_and_size(others)[0], anywhere)
 
-    template = torch.cat((torch.arange(len(boxes)), accompanied.nonzero()[:, 0]))
-    places = torch.cat((led, centre_and_size(others)[0][accompanied]))
-    half = centre_and_size(boxes)[1][template] / 2
+    template = torch.arange(len(boxes)).repeat(2)
+    places, half = torch.cat((near, elsewhere)), centre_and_size(boxes)[1][template] / 2
     starts = _shaken(torch.cat((places - half, places + half), dim=1), START_NOISE, 0.0, generator)
     middle, size = centre_and_size(starts)
     away = (centre_and_size(targets[template])[0] - middle).abs() / size
