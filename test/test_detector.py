@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import cells_around
 from mots_ros.core.types import Frame
 from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.detection.runner import NetworkRunner
@@ -67,7 +68,13 @@ def test_one_object_in_image_pixels() -> None:
     np.testing.assert_allclose(found.boxes, [[146, 18, 178, 82]], rtol=1e-6)
     assert found.masks is not None
     assert found.masks.shape == (1, 16, 64)
-    np.testing.assert_array_equal(found.masks[0] > 0.5, np.arange(64) >= np.full((16, 1), 19))
+    # The mask is the object's network inside its box, and a little around it.
+    drawn = np.arange(64) >= np.full((16, 1), 19)
+    ((left, top, right, bottom),) = cells_around(found.boxes, observation.letterbox)
+    assert left < 18 and right > 22 and top < 2 and bottom > 10
+    inside = np.zeros((16, 64), bool)
+    inside[top:bottom, left:right] = True
+    np.testing.assert_array_equal(found.masks[0] > 0.5, drawn & inside)
     assert observation.features.kernels.shape == (1, 593)
 
 

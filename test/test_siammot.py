@@ -54,11 +54,11 @@ def _around(x: float, y: float) -> Tensor:
 HEAD = Looks(SiamMOTSpec(LOOKS, LOOKS, template=SIDE, groups=1, region=1, hidden=1))
 
 
-def masks_at(x: Tensor, y: Tensor) -> Tensor:
+def masks_at(x: Tensor, y: Tensor, boxes: np.ndarray) -> np.ndarray:
     """The one pixel that was asked for."""
     masks = torch.zeros(len(x), *LETTERBOX.map_size)
     masks[torch.arange(len(x)), y, x] = 1
-    return masks
+    return masks.numpy()
 
 
 def observe(
@@ -75,11 +75,12 @@ def observe(
     in_map = torch.stack([_around(x, y) for x, y in detected.values()] or [torch.zeros(0, 4)])
     in_map = in_map.view(-1, 4)
     x, y = torch.tensor(list(detected.values()), dtype=torch.int64).view(-1, 2).unbind(1)
+    boxes = LETTERBOX.map_to_image(in_map.numpy())
     detections = Detections(
-        LETTERBOX.map_to_image(in_map.numpy()),
+        boxes,
         np.full(len(detected), score, np.float32),
         np.zeros(len(detected), np.int64),
-        masks_at(x, y).numpy(),
+        masks_at(x, y, boxes),
     )
     features = SiamMOTFeatures(shared, HEAD.templates(shared, in_map), masks_at)
     image = np.zeros((*SIZE, 3), np.uint8)

@@ -74,7 +74,7 @@ def known(detections: Detections) -> SiamMOTFeatures:
     return SiamMOTFeatures(
         torch.cat((in_map, labels[:, None]), dim=1),
         Templates(labels, labels),
-        lambda x, y: torch.zeros(len(x), *LETTERBOX.map_size),
+        lambda x, y, boxes: np.zeros((len(x), *LETTERBOX.map_size), np.float32),
     )
 
 

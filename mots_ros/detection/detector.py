@@ -12,10 +12,11 @@ from torch import Tensor
 
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.types import Detections, Frame, Observation
+from mots_ros.core.masks import cells_around
+from mots_ros.core.types import Detections, FloatArray, Frame, Observation
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
-from mots_ros.nets.dynamic import dynamic_network
+from mots_ros.nets.dynamic import dynamic_network, masks_inside
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import boxes_at
 from mots_ros.nets.tracker_head import Seen, TrackerHead
@@ -81,12 +82,13 @@ class CenterNetDetector:
             boxes = boxes_at(size, offset, x, y)
         else:
             boxes = torch.stack((x, y, x, y), dim=1) + maps.amodal[0, :, y, x].T
-        masks_at = None if maps.mask is None else partial(self._masks_at, glance.shared, maps.mask)
+        masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
+        in_image = glance.letterbox.map_to_image(boxes.cpu().numpy())
         detections = Detections(
-            glance.letterbox.map_to_image(boxes.cpu().numpy()),
+            in_image,
             scores.cpu().numpy(),
             labels.cpu().numpy(),
-            masks_at(x, y).cpu().numpy() if masks_at else None,
+            masks_at(x, y, in_image) if masks_at else None,
         )
         features = None
         if self._head:
@@ -95,11 +97,16 @@ class CenterNetDetector:
             )
         return Observation(glance.frame, glance.letterbox, detections, features)
 
-    def _masks_at(self, shared: Tensor, mask_map: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Mask probabilities [N, h, w] of the objects centred in the map pixels x, y."""
-        kernels = self.runner.net.mask_kernels(shared, torch.zeros_like(x), y, x)
-        centres = torch.stack((x, y), dim=1).to(shared.dtype)
-        return dynamic_network(mask_map[0], kernels, centres).sigmoid()
+    def _masks_at(
+        self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
+    ) -> FloatArray:
+        """See ``Seen.masks_at``; ``mask_map`` is [8, h, w]."""
+        kernels = self.runner.net.mask_kernels(glance.shared, torch.zeros_like(x), y, x)
+        centres = torch.stack((x, y), dim=1).to(mask_map)
+        if mask_map.device.type == "cpu":
+            return masks_inside(mask_map, kernels, centres, cells_around(boxes, glance.letterbox))
+        masks: FloatArray = dynamic_network(mask_map, kernels, centres).sigmoid().cpu().numpy()
+        return masks
 
     def sleep(self) -> None:
         """Need the network no longer, for a while."""

@@ -8,7 +8,7 @@ its width and height are 1, so near and far objects look alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mots_ros.nets.roi_align import roi_align
-from mots_ros.nets.tracker_head import Seen
+from mots_ros.nets.tracker_head import MasksAt, Seen
 
 SCALE_SIGMA = 0.5
 """Deviation of the penalty's Gaussian over the logarithms of width and height."""
@@ -77,7 +77,7 @@ class SiamMOTFeatures:
 
     shared: Tensor
     templates: Templates
-    masks_at: Callable[[Tensor, Tensor], Tensor] | None
+    masks_at: MasksAt | None
 
 
 class SiamMOTHead(nn.Module):

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from mots_ros.core.types import FloatArray
 from mots_ros.nets.searchtrack import HeadMaps
+
+MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Seen:
     x, y: int64 [N] the map pixel in which each object was found.
     boxes: [N, 4] xyxy in continuous map coordinates.
     masks_at: mask probabilities [M, h, w] of whatever is centred in the map pixels x, y (int64 [M]
-        each), or None for a network without masks.
+        each) and has the given boxes [M, 4] in image pixels, outside which they may be 0; None for
+        a network without masks.
     """
 
     shared: Tensor
@@ -32,7 +36,7 @@ class Seen:
     x: Tensor
     y: Tensor
     boxes: Tensor
-    masks_at: Callable[[Tensor, Tensor], Tensor] | None
+    masks_at: MasksAt | None
 
 
 class Context(Protocol):

@@ -120,7 +120,7 @@ class SiamMOTTracker:
             device = observation.features.shared.device
             with torch.inference_mode():
                 x, y = torch.from_numpy(centres).to(device, torch.int64).unbind(1)
-                masks = masks_at(x, y).cpu().numpy()
+                masks = masks_at(x, y, found)
         return Detections(found, visibility, labels, masks)
 
     def _templates(
