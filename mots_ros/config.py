@@ -218,6 +218,13 @@ class CSTrackConfig:
     max_distance: float = parameter(
         0.4, "Looks that are further apart (1 - cosine) are no match.", low=0.0, high=2.0
     )
+    gate_deviation: float = parameter(
+        0.2,
+        "How far off a box may be beside what its motion filter allows, as a standard deviation in "
+        "parts of its height. JDE has 0.05, for 30 images a second.",
+        low=0.0,
+        high=10.0,
+    )
     motion_share: float = parameter(
         0.02,
         "How much the Mahalanobis distance, beside its gate, counts in the cost of looks.",

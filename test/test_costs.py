@@ -64,14 +64,14 @@ def test_cosine_distance_by_hand():
 
 def test_gating_distance_by_hand():
     """A box 40 wide and 20 high: errors of 1 pixel, 80 square pixels and 0.1 count beside the
-    filter's own variances."""
+    filter's own variances, and a twentieth of the height."""
     mean = np.array([[100.0, 50, 800, 2, 0, 0, 0]])
     covariance = np.diag([3.0, 8, 9600, 0.03, 1, 1, 1])[None]
     moved = [[82, 40, 122, 60], [80, 43, 120, 63]]
     grown = [[75, 50 - 80 / 7, 125, 50 + 80 / 7]]  # 8 / 7 of the area, 50 / (160 / 7) of the aspect
     area, aspect = 800 * 3 / 7, 50 / (160 / 7) - 2
     expected = [2**2 / 4, 3**2 / 9, area**2 / 16000 + aspect**2 / 0.04]
-    found = gating_distance(mean, covariance, np.array(moved + grown))
+    found = gating_distance(mean, covariance, np.array(moved + grown), 0.05)
     np.testing.assert_allclose(found, [expected])
 
 
@@ -81,11 +81,11 @@ def test_the_gate_opens_while_an_object_is_unseen():
     distances = []
     for _ in range(3):
         mean, covariance = kalman.predict(mean, covariance, 1.0)
-        distances.append(float(gating_distance(mean[None], covariance[None], beside)[0, 0]))
+        distances.append(float(gating_distance(mean[None], covariance[None], beside, 0.05)[0, 0]))
     assert distances[0] > distances[1] > distances[2] > 0
 
 
 def test_nothing_to_gate():
     nothing, one = np.zeros((0, 7)), np.zeros((1, 4))
-    assert gating_distance(nothing, np.zeros((0, 7, 7)), one).shape == (0, 1)
-    assert gating_distance(np.ones((2, 7)), np.stack([np.eye(7)] * 2), one[:0]).shape == (2, 0)
+    assert gating_distance(nothing, np.zeros((0, 7, 7)), one, 0.1).shape == (0, 1)
+    assert gating_distance(np.ones((2, 7)), np.stack([np.eye(7)] * 2), one[:0], 0.1).shape == (2, 0)

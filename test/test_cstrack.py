@@ -53,7 +53,7 @@ def test_who_changed_their_looks_goes_on_by_overlap() -> None:
     tracker = CSTracker(CONFIG)
     stood(tracker, (100, RED))
     assert ids(tracker, 5, (101, BLUE)) == [1]
-    assert ids(tracker, 6, (114, RED)) == [2]
+    assert ids(tracker, 6, (114, BLUE)) == [2]
 
 
 def test_looks_count_within_the_gate_alone() -> None:

@@ -55,26 +55,27 @@ def cosine_distance(templates: NDArray[Any], embeddings: NDArray[Any]) -> NDArra
 
 
 def gating_distance(
-    means: NDArray[Any], covariances: NDArray[Any], detected: NDArray[Any]
+    means: NDArray[Any], covariances: NDArray[Any], detected: NDArray[Any], deviation: float
 ) -> NDArray[Any]:
     """The squared Mahalanobis distance [T, N] of where boxes are from where filters expect them.
 
     The motion filter counts a detection's error in pixels, as SORT does, however large the object
-    is; what is likely must grow with it. So the error is DeepSORT's here: a twentieth of the
-    expected height in the centre and in the height, which is a tenth of the area, and 0.1 in the
-    aspect.
+    is; what is likely must grow with it. So the error is in the form of DeepSORT's here: a part of
+    the expected height in the centre and in the height, which is twice that part of the area, and
+    0.1 in the aspect.
 
     Args:
         means: [T, 7] and covariances [T, 7, 7] of ``core.kalman``, predicted.
         detected: [N, 4] boxes.
+        deviation: the part of the height.
     """
     expected = means[:, :4]
     area, aspect = np.maximum(expected[:, 2:], 1e-6).T
-    height = np.sqrt(area / aspect)
-    deviation = np.stack([height / 20, height / 20, area / 10, np.full_like(area, 0.1)], axis=1)
-    spread = covariances[:, :4, :4] + deviation[:, :, None] ** 2 * np.eye(4)
-    error = boxes.to_cxsr(detected)[None] - expected[:, None]
-    distance: NDArray[Any] = (error @ np.linalg.inv(spread) * error).sum(axis=2)
+    side = deviation * np.sqrt(area / aspect)
+    errors = np.stack([side, side, 2 * deviation * area, np.full_like(area, 0.1)], axis=1)
+    spread = covariances[:, :4, :4] + errors[:, :, None] ** 2 * np.eye(4)
+    residual = boxes.to_cxsr(detected)[None] - expected[:, None]
+    distance: NDArray[Any] = (residual @ np.linalg.inv(spread) * residual).sum(axis=2)
     return distance
 
 

@@ -64,7 +64,7 @@ class CSTracker:
         templates = np.array([track.memory for track in tracks]).reshape(-1, embeddings.shape[1])
         labels = np.array([track.label for track in tracks])
         distance = cosine_distance(templates, embeddings)
-        motion = gating_distance(means, covariances, detections.boxes)
+        motion = gating_distance(means, covariances, detections.boxes, settings.gate_deviation)
         allowed = (
             (labels[:, None] == detections.labels)
             & (distance <= settings.max_distance)
