@@ -16,11 +16,9 @@ def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Ten
     Returns:
         scores, x, y: each [N, count], falling; where a map has fewer peaks the rest scores 0.
     """
-    largest = _largest_around(probability, window // 2)
+    below = _largest_around(probability, window // 2).sub_(probability)
     # A peak stays as it is and all else falls below 0. To compare takes four times as long.
-    lowered = torch.sub(
-        probability, largest - probability, alpha=torch.finfo(probability.dtype).max
-    )
+    lowered = torch.sub(probability, below, alpha=torch.finfo(probability.dtype).max, out=below)
     scores, x, y = _highest(lowered, count)
     return scores.clamp_(min=0), x, y
 

@@ -68,6 +68,6 @@ def search(
     Returns:
         Candidate boxes [T, count, 4] in continuous map coordinates, and their scores [T, count].
     """
-    responses = dynamic_network(features.search, kernels, centres - 0.5).sigmoid()
+    responses = dynamic_network(features.search, kernels, centres - 0.5).sigmoid_()
     scores, x, y = top_peaks(responses, window, count)
     return boxes_at(features.size, features.offset, x, y), scores
