@@ -140,7 +140,7 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     frames = sum(item.frames for item in measured)
     names = ", ".join(item.drive for item in measured)
     text = f"{weights} on {detector.device}: {frames} frames of {names}"
-    return f"{text}\n\n{table(_rows(measured), names=2)}", {
+    return f"{text}\n\n{table(_rows(measured), names=3)}", {
         "parameters": {name: config.values() for name, config in configs.items()},
         "drives": [
             {
@@ -228,14 +228,15 @@ def _median_ms(drives: Sequence[Measured]) -> float:
 
 
 def _rows(measured: Sequence[DriveMeasured]) -> list[list[str]]:
-    columns = [(class_name, name) for class_name in CLASS_NAMES for name in SHOWN]
-    rows = [["drives", "tracker", *(f"{where} {titles()[name]}" for where, name in columns), "ms"]]
+    rows = [["drives", "class", "tracker", *(titles()[name] for name in SHOWN), "ms"]]
     for title, group in _groups(measured).items():
-        for tracker in group[0].variants:
-            drives = [item.variants[tracker] for item in group]
-            scores = _combined(drives)
-            numbers = [cell(getattr(scores[where], name)) for where, name in columns]
-            rows.append([title, tracker, *numbers, cell(_median_ms(drives))])
+        drives = {name: [item.variants[name] for item in group] for name in group[0].variants}
+        scores = {name: _combined(of) for name, of in drives.items()}
+        for class_name in CLASS_NAMES:
+            for name, of in drives.items():
+                entry = scores[name][class_name]
+                numbers = [cell(getattr(entry, shown)) for shown in SHOWN]
+                rows.append([title, class_name, name, *numbers, cell(_median_ms(of))])
     return rows
 
 

@@ -87,11 +87,12 @@ def test_several_drives_count_as_one() -> None:
         trackers.DriveMeasured("streets", "a", 4, trackers.measure_drive(Pace(), {"x": one}, set()))
         for one in (Pace(), Pace(False))
     ]
-    head, row = trackers._rows(both)
-    found = dict(zip(head, row, strict=True))
-    assert (found["tracker"], found["car IDSW"], found["pedestrian HOTA"]) == ("x", "3", "-")
+    head, *rows = trackers._rows(both)
+    found, nobody = (dict(zip(head, row, strict=True)) for row in rows)
+    assert (found["class"], found["tracker"], found["IDSW"]) == ("car", "x", "3")
+    assert (nobody["class"], nobody["HOTA"]) == ("pedestrian", "-")
     # Eight detections, of which four share their id with all of four others' frames.
-    assert float(found["car AssA"]) == pytest.approx((4 * 100 + 4 * 25) / 8, abs=0.1)
+    assert float(found["AssA"]) == pytest.approx((4 * 100 + 4 * 25) / 8, abs=0.1)
 
 
 @pytest.fixture
@@ -111,11 +112,11 @@ def test_the_command_prints_and_writes_what_it_measured(
     out = tmp_path / "scores.json"
     arguments = [*SHORT, "--trackers", "sort", "searchtrack", "--heads", str(head)]
     trackers.main([*arguments, "--out", str(out)])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[-3:]] == [
-        ["streets", "sort"],
-        ["streets", "searchtrack"],
-        ["streets", "untrained"],
+    lines = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert lines[-6:] == [
+        ["streets", class_name, tracker]
+        for class_name in ("car", "pedestrian")
+        for tracker in ("sort", "searchtrack", "untrained")
     ]
     values = json.loads(out.read_text())
     assert values["parameters"]["untrained"]["tracker.head"] == str(head)
