@@ -20,6 +20,11 @@ _SLOPE = -0.75
 _REACH = 2
 """Cells to either side that have a weight."""
 
+_TILE = 96
+"""Pixels on a side of what is interpolated at once. More would depend on more cells, though every
+pixel still does on sixteen; and in large products NumPy's library uses threads of its own, which
+wait for each other where other programs keep the processors busy."""
+
 _LARGEST_PIXEL = np.iinfo(np.uint16).max
 
 
@@ -55,16 +60,23 @@ def compose_label_image(
     values = pixel_values(ids)
     order = detections.scores if precedence is None else precedence
     rows, columns = _enlargement(letterbox, size)
-    pixels = _surroundings(detections.boxes, letterbox, size)
-    regions = list(zip(pixels.tolist(), _cells_under(pixels, letterbox).tolist(), strict=True))
-    for index in np.argsort(-order, kind="stable").tolist():
-        (left, top, right, bottom), (first_x, first_y, last_x, last_y) = regions[index]
-        if left >= right or top >= bottom:
-            continue
+    surroundings = _surroundings(detections.boxes, letterbox, size).tolist()
+    tiles = [
+        (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))
+        for index in np.argsort(-order, kind="stable").tolist()
+        for left, top, right, bottom in [surroundings[index]]
+        for y in range(top, bottom, _TILE)
+        for x in range(left, right, _TILE)
+    ]
+    places = np.array(tiles, np.int64).reshape(-1, 5)[:, 1:]
+    cells = _cells_under(places, letterbox).tolist()
+    for (index, left, top, right, bottom), (first_x, first_y, last_x, last_y) in zip(
+        tiles, cells, strict=True
+    ):
         mask = masks[index, first_y:last_y, first_x:last_x]
         probability = rows[top:bottom, first_y:last_y] @ mask @ columns[first_x:last_x, left:right]
-        region = label_image[top:bottom, left:right]
-        region[(probability > _THRESHOLD) & (region == 0)] = values[index]
+        tile = label_image[top:bottom, left:right]
+        tile[(probability > _THRESHOLD) & (tile == 0)] = values[index]
     return label_image
 
 
