@@ -3,7 +3,7 @@
 A generated image is tracked again and again with exactly as many tracks as are asked for: every one
 of its strongest peaks counts as a detection, whatever its score. The full model has random weights,
 which take as long as learnt ones. Stages are timed apart from the whole tick: on a GPU each stage
-waits for the one before it.
+waits for the one before it. Last comes the memory that one frame holds at most.
 
 .venv/bin/python bench/frame_path.py --models light dla34 --tracks 1 10 50 100 --out new.json
 .venv/bin/python bench/frame_path.py --compare old.json new.json
@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from frame_memory import peak_megabytes
 from matplotlib.figure import Figure
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
@@ -64,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = command(__doc__ or "")
     parser.add_argument("--models", nargs="+", choices=("light", "dla34"), default=["light"])
-    count = whole_number(1)
-    parser.add_argument("--tracks", nargs="+", type=count, default=[20], metavar="N")
+    number = whole_number(1)
+    parser.add_argument("--tracks", nargs="+", type=number, default=[20], metavar="N")
     parser.add_argument(
         "--images", nargs="+", type=_size, default=[(375, 1242)], metavar="WIDTHxHEIGHT"
     )
-    parser.add_argument("--frames", type=count, default=50, help="timed; default: 50")
+    parser.add_argument("--frames", type=number, default=50, help="timed; default: 50")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="new file with the stages")
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two runs' --out"
@@ -92,21 +94,24 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             for size in options.images:
                 for tracks in options.tracks:
                     name = f"{model}, {size[1]}x{size[0]}, {tracks} tracks"
-                    whole, stages, device = timed(config, size, tracks, options.frames, name)
-                    runs.append({"name": name, "device": device, "ms": {WHOLE: whole, **stages}})
+                    measured = timed(config, size, tracks, options.frames, name)
+                    runs.append({"name": name, **measured})
     if options.plot is not None:
         save_plot(options.plot, runs)
     device = f"{runs[0]['device']}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE]]
     for item in runs:
         rows.append([item["name"], *(_cell(item["ms"][key]) for key in rows[0][1:])])
+    rows[0] += [f"peak of {what}, MB" for what in runs[0]["mb"]]
+    for row, item in zip(rows[1:], runs, strict=True):
+        row += [f"{megabytes:.1f}" for megabytes in item["mb"].values()]
     return f"{device}\n{_listed(rows)}", {"device": device, "runs": runs}
 
 
 def timed(
     config: Config, size: tuple[int, int], tracks: int, frames: int, name: str
-) -> tuple[list[float], Times, str]:
-    """Milliseconds of whole ticks, then of their stages, and the device's name."""
+) -> dict[str, Any]:
+    """Milliseconds of whole ticks and of their stages, peaks of memory, and the device's name."""
     values = {
         "detector.score_threshold": 0.0,
         "detector.max_detections": tracks,
@@ -116,13 +121,19 @@ def timed(
     frame = StreetDrive(seed=1, length=1, size=size).frame(0).frame
     message = to_rgb_message(frame, frame.image)
     pipeline = build_pipeline(config.with_values(values))
-    whole = [_tick(pipeline, message, number, tracks) for number in range(WARM_UP + frames)]
+    numbers = count()
+
+    def tick() -> float:
+        return _tick(pipeline, message, next(numbers), tracks)
+
+    whole = [tick() for _ in range(WARM_UP + frames)]
     stages: Times = defaultdict(list)
     with _stopwatches(stages, pipeline):
-        for number in progress(range(frames), frames, name):
-            _tick(pipeline, message, WARM_UP + frames + number, tracks)
+        for _ in progress(range(frames), frames, name):
+            tick()
             _tell_apart(stages)
-    return whole[WARM_UP:], stages, pipeline.detector.device
+    milliseconds = {WHOLE: whole[WARM_UP:], **stages}
+    return {"ms": milliseconds, "mb": peak_megabytes(tick), "device": pipeline.detector.device}
 
 
 def _tick(pipeline: Pipeline, message: Image, number: int, tracks: int) -> float:
