@@ -153,7 +153,11 @@ class SiamMOTConfig:
         choices=("explicit", "implicit"),
     )
     alpha: float = parameter(
-        0.4, "A track goes on while it is visible with more than this.", low=0.0, high=1.0
+        0.4,
+        "A track goes on while the mean of its visibility to the motion model and of the "
+        "detector's confidence is above this.",
+        low=0.0,
+        high=1.0,
     )
     overlap: float = parameter(
         0.5,
@@ -176,9 +180,9 @@ class SiamMOTConfig:
         high=1.0,
     )
     search_centre: str = parameter(
-        "last",
-        "Where a track is searched for: around its last box, or that box where its motion filter "
-        "expects it.",
+        "filter",
+        "Where a track is searched for: around its last box, as in the paper, or around that box "
+        "moved to where its motion filter expects it.",
         choices=("last", "filter"),
     )
 

@@ -67,8 +67,12 @@ def observe(
     undetected: Mapping[int, tuple[int, int]] | None = None,
     visibility: float = 0.9,
     score: float = 0.8,
+    heat: float = 0.9,
 ) -> Observation[SiamMOTFeatures]:
-    """Objects by their looks, each centred in a map pixel x, y."""
+    """Objects by their looks, each centred in a map pixel x, y.
+
+    The detector is sure of the detected by ``score``, of the undetected by ``heat``.
+    """
     shared = torch.zeros(1, LOOKS, *LETTERBOX.map_size)
     for looks, (x, y) in {**detected, **(undetected or {})}.items():
         shared[0, looks, y, x] = visibility
@@ -82,7 +86,10 @@ def observe(
         np.zeros(len(detected), np.int64),
         masks_at(x, y, boxes),
     )
-    features = SiamMOTFeatures(shared, HEAD.templates(shared, in_map), masks_at)
+    hot = torch.zeros(1, *LETTERBOX.map_size)
+    for x, y in (undetected or {}).values():
+        hot[0, y, x] = heat
+    features = SiamMOTFeatures(shared, HEAD.templates(shared, in_map), hot, masks_at)
     image = np.zeros((*SIZE, 3), np.uint8)
     return Observation(Frame(frame * 10**8, "camera", image), LETTERBOX, detections, features)
 
@@ -127,14 +134,21 @@ def test_a_visible_track_goes_on_without_a_detection() -> None:
     assert centres(tracked) == {2: (62, 20), 1: (28, 12)}
 
 
-@pytest.mark.parametrize(("visibility", "expected"), [(0.45, [1]), (0.35, [])])
-def test_a_track_goes_on_if_its_visibility_is_above_alpha(
-    visibility: float, expected: list[int]
-) -> None:
+@pytest.mark.parametrize(("heat", "expected"), [(0.35, [1]), (0.25, [])])
+def test_a_track_goes_on_if_its_visibility_is_above_alpha(heat: float, expected: list[int]) -> None:
+    """The mean of motion model's and detector's is."""
     siammot = tracker(alpha=0.4)
     siammot.step(observe(0, {1: (20, 10)}))
-    hidden = observe(1, {}, {1: (20, 10)}, visibility)
-    assert siammot.step(hidden).ids.tolist() == expected
+    undetected = observe(1, {}, {1: (20, 10)}, visibility=0.5, heat=heat)
+    assert siammot.step(undetected).ids.tolist() == expected
+
+
+@pytest.mark.parametrize(("score", "expected"), [(0.65, [1]), (0.55, [2])])
+def test_a_detection_makes_a_track_visible(score: float, expected: list[int]) -> None:
+    siammot = tracker(alpha=0.4)
+    siammot.step(observe(0, {1: (20, 10)}))
+    detected = observe(1, {1: (20, 10)}, visibility=0.2, score=score)
+    assert siammot.step(detected).ids.tolist() == expected
 
 
 def test_an_occlusion_of_0_3_s_is_bridged() -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from mots_ros.nets.searchtrack import HeadMaps
 from mots_ros.nets.siammot import (
     SCALE_SIGMA,
     SiamMOTHead,
@@ -19,6 +20,7 @@ from mots_ros.nets.siammot import (
     moved,
     penalty,
 )
+from mots_ros.nets.tracker_head import Seen
 
 SMALL = SiamMOTSpec(features=4, channels=4, template=5, groups=2, region=3, hidden=8)
 
@@ -149,3 +151,18 @@ def test_templates_are_taken_apart_and_put_together(head: SiamMOTHead) -> None:
 
 def test_the_head_fits_into_ten_megabytes() -> None:
     assert 4 * sum(weights.numel() for weights in SiamMOTHead(SiamMOTSpec()).parameters()) < 10e6
+
+
+def test_the_head_reads_templates_and_what_the_detector_is_sure_of(head: SiamMOTHead) -> None:
+    """A peak of heat also counts in the pixels beside it."""
+    heat = torch.full((1, 1, 6, 8), -20.0)
+    heat[0, 0, 2, 3] = 0.0
+    maps = HeadMaps(heat, torch.zeros(1, 2, 6, 8), None, None, torch.zeros(1, 16, 6, 8), None)
+    shared, pixel = torch.rand(1, 4, 6, 8), torch.tensor([3])
+    boxes = torch.tensor([[2.0, 1.0, 5.0, 4.0]])
+    features = head.read(Seen(shared, shared, (), maps, pixel, pixel, boxes, None))
+    assert (features.heat > 0.4).nonzero().tolist() == [
+        [0, y, x] for y in (1, 2, 3) for x in (2, 3, 4)
+    ]
+    assert features.templates.targets.shape == (1, 4, 5, 5)
+    torch.testing.assert_close(features.shared, head.embed(shared))

@@ -62,7 +62,7 @@ class Foreseen(SiamMOTHead):
         overlap = boxes.iou(starts.numpy(), shared[:, :4].numpy())
         overlap *= (templates.targets[:, None] == shared[:, 4]).numpy()
         pairs = assignment.hungarian(np.where(overlap > 0, 1 - overlap, np.inf)).pairs
-        found, visibility = starts.clone(), torch.zeros(len(starts))
+        found, visibility = starts - 1000, torch.zeros(len(starts))
         found[pairs[:, 0]] = shared[pairs[:, 1], :4]
         visibility[pairs[:, 0]] = 1
         return found, visibility
@@ -74,6 +74,7 @@ def known(detections: Detections) -> SiamMOTFeatures:
     return SiamMOTFeatures(
         torch.cat((in_map, labels[:, None]), dim=1),
         Templates(labels, labels),
+        torch.zeros(2, *LETTERBOX.map_size),
         lambda x, y, boxes: np.zeros((len(x), *LETTERBOX.map_size), np.float32),
     )
 

@@ -72,11 +72,13 @@ class SiamMOTFeatures:
     """What SiamMOT needs of one frame beside the detections.
 
     shared: [1, C, h, w] what the motion models compare. templates: of every detection.
-    masks_at: see ``Seen``.
+    heat: [classes, h, w] the detector's confidence in [0, 1] that an object of the class is centred
+        in a pixel or beside it. masks_at: see ``Seen``.
     """
 
     shared: Tensor
     templates: Templates
+    heat: Tensor
     masks_at: MasksAt | None
 
 
@@ -99,7 +101,8 @@ class SiamMOTHead(nn.Module):
     def read(self, seen: Seen) -> SiamMOTFeatures:
         """See ``TrackerHead.read``."""
         shared = self.embed(seen.shared)
-        return SiamMOTFeatures(shared, self.templates(shared, seen.boxes), seen.masks_at)
+        heat = F.max_pool2d(seen.maps.heat[0].sigmoid(), 3, stride=1, padding=1)
+        return SiamMOTFeatures(shared, self.templates(shared, seen.boxes), heat, seen.masks_at)
 
     def templates(self, shared: Tensor, boxes: Tensor, frame: Tensor | None = None) -> Templates:
         """Templates of boxes [N, 4] in continuous map coordinates.

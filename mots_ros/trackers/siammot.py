@@ -25,9 +25,10 @@ from mots_ros.nets.siammot import SiamMOTFeatures, SiamMOTHead, Templates
 class SiamMOTTracker:
     """The online solver (paper, section 3.4).
 
-    A track goes on while its motion model sees it. It takes the detection that the model's box
-    overlaps, which stands for the paper's refinement by the detection network; where there is none,
-    the model's box goes on as a detection of its own. What is not seen stays in memory with its
+    A track goes on while it is visible: the mean of what its motion model and the detector think of
+    the model's box, as in the paper's program. It takes the detection that this box overlaps, which
+    stands for the program's refinement by the detection network; where there is none, the box goes
+    on as a detection of its own. What is not seen stays in memory with its
     last template and box and is searched for until it has missed more than ``max_misses`` (tau).
     Detections that overlap a visible track start no other.
 
@@ -44,14 +45,18 @@ class SiamMOTTracker:
         """See ``Tracker.step``."""
         detections, settings = observation.detections, self.config.siammot
         tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
-        found, visibility = self._follow(tracks, observation)
         labels = np.array([track.label for track in tracks], np.int64)
-        visible = self._visible(found, visibility, labels, observation.frame.size)
+        found, visibility = self._follow(tracks, observation)
         strongest = boxes.strongest(
             detections.boxes, detections.scores, detections.labels, settings.nms_overlap
         )
-        affinity = boxes.iou(found, detections.boxes) * visible[:, None] * strongest
+        affinity = boxes.iou(found, detections.boxes) * strongest
         cost = matching_cost(affinity, labels, detections.labels, settings.overlap)
+        detected = (np.isfinite(cost) * detections.scores).max(axis=1, initial=0)
+        confidence = np.maximum(detected, _heat_at(found, labels, observation))
+        visibility = (visibility + confidence) / 2
+        visible = self._visible(found, visibility, labels, observation.frame.size)
+        cost[~visible] = np.inf
         matches = assignment.METHODS[self.config.assignment](cost)
         undetected = matches.unmatched_rows[visible[matches.unmatched_rows]]
         may_start = strongest & ~np.isfinite(cost).any(axis=0)
@@ -130,6 +135,17 @@ class SiamMOTTracker:
         in_map = torch.from_numpy(observation.letterbox.image_to_map(detections.boxes))
         with torch.inference_mode():
             return self._head.templates(shared, in_map.to(shared)).unbind()
+
+
+def _heat_at(
+    found: FloatArray, labels: IntArray, observation: Observation[SiamMOTFeatures]
+) -> FloatArray:
+    """How sure the detector is [T] of objects of these classes in the middle of these boxes."""
+    heat = observation.features.heat.cpu().numpy()
+    centres = observation.letterbox.image_to_map((found[:, :2] + found[:, 2:]) / 2)
+    x, y = np.clip(centres, 0, np.array(heat.shape[:0:-1]) - 1).astype(np.int64).T
+    there: FloatArray = heat[labels, y, x]
+    return there
 
 
 def _joined(detections: Detections, others: Detections) -> Detections:
