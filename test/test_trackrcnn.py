@@ -224,6 +224,13 @@ def test_the_object_nearest_the_bottom_is_in_front() -> None:
     assert tracked.precedence.tolist() == [64, 44]
 
 
+def test_association_vectors_are_reported() -> None:
+    faint, clear = Thing(20, looks=1, score=0.4), Thing(80, looks=2)
+    tracked = tracker().step(observe(0, faint, clear))
+    assert tracked.embeddings is not None
+    np.testing.assert_array_equal(tracked.embeddings, [[2, 0.5]])
+
+
 def test_another_shape_of_images_is_another_view() -> None:
     """Looks know it still."""
     seat = tracker()

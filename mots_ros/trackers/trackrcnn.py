@@ -79,6 +79,7 @@ class TrackRCNNTracker:
             self.config,
             memories,
             observation.frame.public,
+            observation.features,
         )
         return replace(tracked, precedence=tracked.detections.boxes[:, 3])
 
