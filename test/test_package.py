@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import setuptools
 
-from mots_ros.config import parameters
+from mots_ros.config import Config, parameters
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -130,9 +130,10 @@ def test_system_packages_are_what_rosdep_brings(manifest: ElementTree.Element) -
 
 def test_readme_lists_every_parameter_and_program(installation: dict[str, Any]) -> None:
     readme = (CHECKOUT / "README.md").read_text()
+    values = Config().values()
     for name, entry in parameters().items():
         mark = " *" if entry.metadata["restart"] else ""
-        assert f"| `{name}`{mark} | `{entry.default}` |" in readme
+        assert f"| `{name}`{mark} | `{values[name]}` |" in readme
     for script in installation["entry_points"]["console_scripts"]:
         program, module = re.fullmatch(r"(\w+) = ([\w.]+):main", script).groups()
         assert f"| `{program}` | `{module}` |" in readme
