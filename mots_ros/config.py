@@ -134,6 +134,12 @@ class TrackRCNNConfig:
         low=0.0,
         high=10000.0,
     )
+    reach: str = parameter(
+        "filter",
+        "Where a track is known again by its association vector: anywhere, as in the paper, or "
+        "only in detections that overlap the box where its motion filter expects it.",
+        choices=("filter", "anywhere"),
+    )
     history: int = parameter(
         100,
         "Detections of a track whose association vectors are remembered; the paper keeps all.",

@@ -66,7 +66,7 @@ def observe(
 
 def tracker(**settings: object) -> TrackRCNNTracker:
     """One whose vectors of two objects are 1 apart or more."""
-    defaults = TrackRCNNConfig(mask_threshold=(0.3,), distance_threshold=(0.5,))
+    defaults = TrackRCNNConfig(mask_threshold=(0.3,), distance_threshold=(0.5,), reach="anywhere")
     return TrackRCNNTracker(TrackerConfig(trackrcnn=replace(defaults, **settings)))
 
 
@@ -141,6 +141,19 @@ def test_who_was_gone_comes_back_by_looks() -> None:
         assert ids(seat, observe(0, Thing(40, looks=3))) == [1]
         assert ids(seat, observe(1)) == []
         assert ids(seat, observe(2, Thing(120, looks=3.1))) == expected
+
+
+@pytest.mark.parametrize(("reach", "expected"), [("filter", [3, 2]), ("anywhere", [1, 2])])
+def test_where_looks_are_searched_for(reach: str, expected: list[int]) -> None:
+    """One comes back far from where it was; the other where its motion leads, off its last box."""
+    seat = tracker(reach=reach)
+    for number in range(4):
+        things = Thing(140, top=4, looks=3), Thing(8 + 12 * number, looks=9)
+        assert ids(seat, observe(number, *things)) == [1, 2]
+    for number in (4, 5):
+        assert ids(seat, observe(number)) == []
+    returned = Thing(8, top=4, looks=3), Thing(8 + 12 * 6 + 12, looks=9)
+    assert ids(seat, observe(6, *returned)) == expected
 
 
 def test_masks_go_before_looks() -> None:

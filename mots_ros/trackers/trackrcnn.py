@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.config import TrackerConfig
-from mots_ros.core import assignment, boxes, mask_overlap
+from mots_ros.core import assignment, boxes, kalman, mask_overlap
 from mots_ros.core.optical_flow import (
     Masks,
     View,
@@ -43,8 +43,10 @@ class TrackRCNNTracker:
     Confident detections that are left start tracks. Where masks overlap, the object nearest the
     image's bottom is in front.
 
-    Detections without masks are propagated as boxes. A track's memory is a ``Memory``. ``config``
-    may be replaced between two steps; the tracks stay.
+    The paper knows a track again wherever it comes back; by default, that must be where its motion
+    filter expects it. Detections without masks are propagated as boxes.
+
+    A track's memory is a ``Memory``. ``config`` may be replaced between two steps; the tracks stay.
     """
 
     def __init__(self, config: TrackerConfig) -> None:
@@ -65,6 +67,8 @@ class TrackRCNNTracker:
         matches = assignment.hungarian(np.where(confident, cost, np.inf))
         if settings.association == "mask_and_head":
             distance = nearest([track.memory.vectors for track in tracks], observation.features)
+            if settings.reach == "filter":
+                distance[boxes.iou(_expected(tracks), detections.boxes) == 0] = np.inf
             cost = _cost(distance, settings.distance_threshold, tracks, detections.labels)
             matches = assignment.continued(matches, cost, assignment.greedy)
         births = matches.unmatched_cols[confident[matches.unmatched_cols]]
@@ -165,6 +169,11 @@ def _cost(
 def _of_class(values: Sequence[float], labels: IntArray) -> NDArray[Any]:
     """The value of every label; the last one holds for all further classes."""
     return np.array(values)[np.minimum(labels, len(values) - 1)]
+
+
+def _expected(tracks: tuple[Track, ...]) -> NDArray[Any]:
+    """The boxes [T, 4] where motion filters expect tracks."""
+    return kalman.box_of(np.array([track.mean for track in tracks]).reshape(-1, 7))
 
 
 def _centres(found: NDArray[Any]) -> NDArray[Any]:
