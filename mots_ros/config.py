@@ -120,13 +120,13 @@ class TrackRCNNConfig:
         high=1.0,
     )
     mask_threshold: tuple[float, ...] = parameter(
-        (0.3,),
+        (0.1,),
         "Masks, or boxes, must overlap more than this with a propagated one.",
         low=0.0,
         high=1.0,
     )
     distance_threshold: tuple[float, ...] = parameter(
-        (1.0,), "Association vectors must be closer together than this.", low=0.0, high=1000.0
+        (2.0,), "Association vectors must be closer together than this.", low=0.0, high=1000.0
     )
     centre_threshold: tuple[float, ...] = parameter(
         (50.0,),
