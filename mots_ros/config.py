@@ -198,16 +198,18 @@ class DIORConfig:
     """DIOR's association (section 3.4)."""
 
     max_cost: float = parameter(
-        1.2,
-        "Pairs must cost no more than this: two minus the overlap of the masks, over the smaller "
-        "one, minus the cosine of the embeddings.",
+        1.0,
+        "Pairs must cost no more than this: two minus the overlap minus the cosine of the "
+        "embeddings.",
         low=0.0,
         high=3.0,
     )
-    mask_motion: bool = parameter(
-        True,
-        "Whether a track's mask moves with the motion filter before it is compared; in the paper "
-        "it stays where it was seen.",
+    overlap: str = parameter(
+        "moved_masks",
+        "masks is the paper's intersection of masks over the smaller one; moved_masks moves a "
+        "track's mask with the motion filter first; boxes is the intersection over union with the "
+        "filter's box.",
+        choices=("moved_masks", "masks", "boxes"),
     )
     retrieval_s: float = parameter(
         1.5,

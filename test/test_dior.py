@@ -61,6 +61,14 @@ def test_boxes_stand_in_for_masks() -> None:
         assert ids(dior.step(seen)) == [expected]
 
 
+def test_boxes_overlap_over_their_union() -> None:
+    """4 x 8 and 8 x 8 cells have 2 x 8 in common, which is 0.2; with a cosine of 0.8 it costs 1."""
+    for max_cost, expected in ((0.99, 2), (1.01, 1)):
+        dior = tracker(max_cost=max_cost, overlap="boxes")
+        dior.step(observation(0, ((2, 2, 6, 10), UP)))
+        assert ids(dior.step(observation(1, ((4, 2, 12, 10), BETWEEN)))) == [expected]
+
+
 def test_masks_of_another_map_are_compared_by_their_boxes() -> None:
     dior = tracker()
     dior.step(observation(0, ((2, 2, 6, 10), UP)))
@@ -76,10 +84,10 @@ def test_masks_of_another_map_are_compared_by_their_boxes() -> None:
 
 
 @pytest.mark.parametrize("masks", [True, False])
-@pytest.mark.parametrize(("mask_motion", "expected"), [(True, 1), (False, 2)])
-def test_masks_move_with_their_objects_or_stay(mask_motion, expected, masks) -> None:
+@pytest.mark.parametrize(("overlap", "expected"), [("moved_masks", 1), ("masks", 2), ("boxes", 1)])
+def test_masks_and_boxes_move_with_their_objects_or_stay(overlap, expected, masks) -> None:
     """Two cells a frame, and unseen for three frames: 8 cells on, nothing of its mask is left."""
-    dior = tracker(max_cost=0.9, mask_motion=mask_motion)
+    dior = tracker(max_cost=0.9, overlap=overlap)
     for number in range(8):
         left = 2 * number
         shown = [((left, 2, left + 4, 10), UP)] if number in (0, 1, 2, 3, 7) else []

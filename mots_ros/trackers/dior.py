@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.config import TrackerConfig
-from mots_ros.core import assignment, boxes, mask_overlap
+from mots_ros.core import assignment, boxes, kalman, mask_overlap
 from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
-from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
+from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.track_book import TrackBook
-from mots_ros.core.types import Detections, FloatArray, Observation, Track, TrackedDetections
+from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class DIORTracker:
     ) -> NDArray[np.float64]:
         """Equation 6, [T, N]; infinite for two classes and for what costs too much."""
         detections = observation.detections
-        overlap = _overlap(tracks, self._moves(tracks), detections, masks, observation.letterbox)
+        overlap = self._overlap(tracks, observation, masks)
         galleries = [track.memory.gallery for track in tracks]
         cost = 2 - overlap - similarity(galleries, observation.features)
         labels = np.array([track.label for track in tracks])
@@ -83,33 +83,27 @@ class DIORTracker:
         matches = assignment.hungarian(_only(seen, cost))
         return assignment.continued(matches, _only(~seen & lately, cost), assignment.hungarian)
 
-    def _moves(self, tracks: Sequence[Track]) -> NDArray[np.float64]:
-        """How far objects [T, 2] went in image pixels since they were last detected."""
-        if not self.config.dior.mask_motion:
-            return np.zeros((len(tracks), 2))
-        expected = np.array([track.mean[:2] for track in tracks]).reshape(-1, 2)
+    def _overlap(
+        self,
+        tracks: Sequence[Track],
+        observation: Observation[FloatArray],
+        masks: NDArray[np.bool_] | None,
+    ) -> NDArray[np.floating]:
+        """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map."""
+        detected, kind = observation.detections.boxes, self.config.dior.overlap
+        means = np.array([track.mean for track in tracks]).reshape(-1, 7)
+        if kind == "boxes":
+            return boxes.iou(kalman.box_of(means), detected)
         boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
-        return expected - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
-
-
-def _overlap(
-    tracks: Sequence[Track],
-    moves: NDArray[np.float64],
-    detections: Detections,
-    masks: NDArray[np.bool_] | None,
-    letterbox: Letterbox,
-) -> NDArray[np.floating]:
-    """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map.
-
-    ``moves`` [T, 2] are applied to the tracks first.
-    """
-    before = [track.memory.mask for track in tracks]
-    if masks is None or any(mask is None or mask.shape != masks.shape[1:] for mask in before):
-        boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
-        return boxes.iom(boxes_then + np.tile(moves, 2), detections.boxes)
-    steps = np.rint(moves * letterbox.scale / MAP_STRIDE).astype(np.int64)
-    then = np.array(before, bool).reshape(-1, *masks.shape[1:])
-    return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
+        moves = np.zeros((len(tracks), 2))
+        if kind == "moved_masks":
+            moves = means[:, :2] - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
+        before = [track.memory.mask for track in tracks]
+        if masks is None or any(mask is None or mask.shape != masks.shape[1:] for mask in before):
+            return boxes.iom(boxes_then + np.tile(moves, 2), detected)
+        steps = np.rint(moves * observation.letterbox.scale / MAP_STRIDE).astype(np.int64)
+        then = np.array(before, bool).reshape(-1, *masks.shape[1:])
+        return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
 
 
 def _memories(
