@@ -77,6 +77,8 @@ VARIANTS = {
     "siammot, implicit": Variant("siammot", {"tracker.siammot.motion": "implicit"}),
     "dior": Variant("dior"),
     "dior, relinked": Variant("dior", relinked=True),
+    "dior, masks unmoved": Variant("dior", {"tracker.dior.overlap": "masks"}),
+    "dior, boxes": Variant("dior", {"tracker.dior.overlap": "boxes"}),
     "cstrack": Variant("cstrack"),
 }
 """What can be compared with the embedded heads."""
