@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mots_ros.config import Config, ConfigError, setting
+from mots_ros.config import Config
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.parameter import ConfigError, setting
 
 
 def command(about: str) -> argparse.ArgumentParser:

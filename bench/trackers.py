@@ -22,7 +22,7 @@ from terminal import command, run, values_of
 
 from mots_ros.build import build_pipeline
 from mots_ros.commands.evaluate import RELINK_SIMILARITY
-from mots_ros.config import Config, ConfigError, load_config
+from mots_ros.config import Config, load_config
 from mots_ros.core.types import Frame
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import CLASS_NAMES, Annotation, objects_of
@@ -40,6 +40,7 @@ from mots_ros.evaluation.scores import (
 )
 from mots_ros.evaluation.table import cell, table
 from mots_ros.nets.checkpoint import read_tensors
+from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
 from mots_ros.progress import progress
 from mots_ros.resources import share

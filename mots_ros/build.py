@@ -9,13 +9,14 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from mots_ros.config import Config, ConfigError, DetectorConfig, TrackerConfig
+from mots_ros.config import Config, DetectorConfig, TrackerConfig
 from mots_ros.core.types import TrackedFrame
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.folding import fold_normalisation
 from mots_ros.nets.search import SearchHead
+from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker

@@ -10,9 +10,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mots_ros"
 
-FOUNDATION = {"config", "core", "progress", "resources"}
+FOUNDATION = {"config", "core", "parameter", "progress", "resources"}
 MAY_IMPORT = {
-    "config": set(),
+    "config": {"parameter"},
+    "parameter": set(),
     "progress": set(),
     "resources": set(),
     "core": {"config"},

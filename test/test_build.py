@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_path
-from mots_ros.config import Config, ConfigError, parameters
+from mots_ros.config import Config, parameters
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.search import SearchHead
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.parameter import ConfigError
 from mots_ros.resources import share
 from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.trackers.sort import SortTracker

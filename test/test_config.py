@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mots_ros.config import Config, ConfigError, load_config, parameters
+from mots_ros.config import Config, load_config, parameters
+from mots_ros.parameter import ConfigError
 
 
 def test_names_are_stage_and_field() -> None:

@@ -7,6 +7,7 @@ import torch
 
 from mots_ros.nets.cstrack import CSTrackHead, CSTrackSpec
 from mots_ros.training.cstrack import CSTrackObjective
+from mots_ros.training.identity import batch_identity_loss
 from mots_ros.training.objective import detection_losses
 from small_net import small_net
 from snippet_batches import snippets
@@ -20,17 +21,20 @@ def objective() -> CSTrackObjective:
 
 def test_losses_are_those_of_detection_and_a_fiftieth_of_identity() -> None:
     """Equation 10; as the reciprocal network starts, detection's are those of the network alone."""
-    trained, batch = objective(), snippets(objects=2, length=1)
+    trained, batch = objective(), snippets(objects=2, length=2)
     features, ladder = trained.look(batch)
     losses = trained(batch)
-    alone = detection_losses(trained.net, features, trained.net.heads(features), batch)
-    assert losses.keys() == {*alone, "identity"}
+    first = features[::2]
+    alone = detection_losses(trained.net, first, trained.net.heads(first), batch.step(0))
+    assert losses.keys() == {*alone, "identity", "batch identity"}
     for name, loss in alone.items():
         torch.testing.assert_close(losses[name], loss)
     x, y = batch.place.unbind(1)
     embeddings = trained.head(features, tuple(ladder[1:]), batch.frame, y, x)
     expected = 0.02 * trained.identity(embeddings, batch.identity)
     torch.testing.assert_close(losses["identity"], expected)
+    expected = 0.2 * batch_identity_loss(embeddings, batch.identity)
+    torch.testing.assert_close(losses["batch identity"], expected)
 
 
 @pytest.mark.parametrize("objects", [2, 0])
@@ -38,7 +42,7 @@ def test_every_layer_of_the_head_learns_and_the_network_does_not(objects: int) -
     trained = objective()
     # What starts as the identity gets no gradient from detection in its first step.
     torch.nn.init.constant_(trained.head.context.detection_weight, 0.5)
-    torch.stack(list(trained(snippets(objects, length=1)).values())).sum().backward()
+    torch.stack(list(trained(snippets(objects, length=2)).values())).sum().backward()
     gradients = [parameter.grad for parameter in trained.trained.parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
     if objects:

@@ -22,9 +22,10 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 from visualization_msgs.msg import Marker, MarkerArray
 
-from mots_ros.config import Config, ConfigError, parameters
+from mots_ros.config import Config, parameters
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
+from mots_ros.parameter import ConfigError
 from mots_ros.ros.interface import LATCHED, QUEUE
 from mots_ros.ros.node import SUCCESS, TrackerNode
 from ros_bench import SIZE, Bench, StubPipeline, image_message

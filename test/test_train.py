@@ -16,8 +16,8 @@ import yaml
 
 from mots_ros.commands import train as command
 from mots_ros.commands import training_job
-from mots_ros.config import ConfigError
 from mots_ros.nets import checkpoint
+from mots_ros.parameter import ConfigError
 from mots_ros.training.clips import Clip
 from mots_ros.training.history import History
 from mots_ros.training.loop import Interrupted, TrainingState, train

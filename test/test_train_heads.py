@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from mots_ros.commands import train as command
 from mots_ros.commands import training_job
-from mots_ros.config import ConfigError
 from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.searchtrack import SearchTrackNet
+from mots_ros.parameter import ConfigError
 from mots_ros.training.loop import TrainingState, train
 from mots_ros.training.objective import HeadObjective, detection_losses
 from mots_ros.training.plan import Plan

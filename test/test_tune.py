@@ -12,11 +12,12 @@ import pytest
 from box_worlds import annotation
 from mots_ros.commands import tune
 from mots_ros.commands.search_range import SearchRange
-from mots_ros.config import ConfigError, load_config
+from mots_ros.config import load_config
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.data import kitti_mots
 from mots_ros.data.bags import write_drive
+from mots_ros.parameter import ConfigError
 
 SIZE = (48, 96)
 LETTERBOX = Letterbox.contain(SIZE, (64, 96))

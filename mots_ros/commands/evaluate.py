@@ -34,7 +34,7 @@ from mots_ros.commands.evaluation_job import (
     repeatable,
 )
 from mots_ros.commands.side_by_side import run_all
-from mots_ros.config import Config, ConfigError, load_config, setting
+from mots_ros.config import Config, load_config
 from mots_ros.data.bags import is_bag
 from mots_ros.data.checksum import checksum
 from mots_ros.data.drives import DriveError
@@ -49,6 +49,7 @@ from mots_ros.evaluation.folder import (
     write_scores,
 )
 from mots_ros.evaluation.sequence import is_finished
+from mots_ros.parameter import ConfigError, setting
 
 RELINK_SIMILARITY = 0.8
 """How alike two tracks must look to be one, unless told (DIOR's theta_1)."""

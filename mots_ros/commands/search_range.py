@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mots_ros.config import ConfigError, alternatives, checked, parameters
+from mots_ros.config import parameters
+from mots_ros.parameter import ConfigError, alternatives, checked
 
 
 @dataclass(frozen=True)

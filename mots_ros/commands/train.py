@@ -20,7 +20,6 @@ from torch import distributed
 from tqdm import tqdm
 
 from mots_ros.commands.training_job import training_job
-from mots_ros.config import ConfigError, setting
 from mots_ros.core.types import Frame, Image
 from mots_ros.data.kitti_mots import Annotation, objects_of
 from mots_ros.data.sources import open_source
@@ -28,6 +27,7 @@ from mots_ros.evaluation.collect import track
 from mots_ros.evaluation.overlay import draw, draw_masks
 from mots_ros.evaluation.scores import score
 from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.parameter import ConfigError, setting
 from mots_ros.pipeline import Pipeline
 from mots_ros.training.clips import Clip, load_clips
 from mots_ros.training.history import History

@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from mots_ros.build import build_tracker, weights_path
-from mots_ros.config import Config, ConfigError, alternatives, load_config
+from mots_ros.config import Config, load_config
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.search import SearchHead
 from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
+from mots_ros.parameter import ConfigError, alternatives
 from mots_ros.pipeline import Pipeline
 from mots_ros.resources import share
 from mots_ros.training.clips import Clip

@@ -24,13 +24,14 @@ from mots_ros.build import build_detector, build_head, build_tracker
 from mots_ros.commands.evaluation_job import EvaluationJob, open_drive, repeatable
 from mots_ros.commands.recorded_drive import RecordedDrive
 from mots_ros.commands.search_range import SearchRange
-from mots_ros.config import Config, ConfigError, load_config, setting
+from mots_ros.config import Config, load_config
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.data.track_text import file_of, recognise
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import Measures, class_scores, combine
 from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.parameter import ConfigError, setting
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

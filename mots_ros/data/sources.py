@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mots_ros.config import alternatives
 from mots_ros.data import kitti_mots
 from mots_ros.data.annotated import bag_drive, kitti_mots_drives, mots_challenge_drives
 from mots_ros.data.camvid import camvid_drives
@@ -16,6 +15,7 @@ from mots_ros.data.drives import AnnotatedDrive, AnnotatedFrame
 from mots_ros.data.polygons import coco_drives, polygon_drives
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
+from mots_ros.parameter import alternatives
 
 
 def open_source(source: Mapping[str, Any]) -> list[AnnotatedDrive]:

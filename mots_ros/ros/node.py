@@ -15,7 +15,8 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo, VisionClass
 
 from mots_ros.build import build_head, build_pipeline, head_path
-from mots_ros.config import Config, ConfigError
+from mots_ros.config import Config
+from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
 from mots_ros.ros import parameters
 from mots_ros.ros.diagnostics import Health

@@ -18,7 +18,7 @@ def main() -> int:
     from rclpy.logging import get_logger
     from rclpy.utilities import remove_ros_args
 
-    from mots_ros.config import ConfigError
+    from mots_ros.parameter import ConfigError
     from mots_ros.ros.interface import TRACKER
     from mots_ros.ros.node import TrackerNode, origin
     from mots_ros.ros.session import ros_session, until_interrupted

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from mots_ros.config import ConfigError, alternatives, checked, parameter, read_yaml
+from mots_ros.parameter import ConfigError, alternatives, checked, parameter, read_yaml
 
 LISTS = ("data", "validation")
 
