@@ -37,6 +37,11 @@ class Batch:
     size: Tensor
     masks: Tensor
 
+    @property
+    def boxes(self) -> Tensor:
+        """Of all objects [K, 4], xyxy in map coordinates."""
+        return torch.cat((self.centre - self.size / 2, self.centre + self.size / 2), dim=1)
+
     def to(self: Self, device: torch.device) -> Self:
         """The same on a device."""
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))

@@ -46,9 +46,9 @@ class DIORObjective(HeadObjective):
         complete = batch.length - 1 - context.future
         shown = features[complete :: batch.length]
         losses = detection_losses(self.net, shown, self.net.heads(shown), batch.step(complete))
-        boxes = torch.cat((batch.centre - batch.size / 2, batch.centre + batch.size / 2), dim=1)
-        embeddings, logits = distiller(features, boxes, batch.frame)
-        losses["attention"] = attention_loss(logits, cover(batch.masks, boxes, distiller.side))
+        embeddings, logits = distiller(features, batch.boxes, batch.frame)
+        covered = cover(batch.masks, batch.boxes, distiller.side)
+        losses["attention"] = attention_loss(logits, covered)
         losses["identity"] = IDENTITY_WEIGHT * self.identity(embeddings, batch.identity)
         losses["batch identity"] = batch_identity_loss(embeddings, batch.identity)
         return losses

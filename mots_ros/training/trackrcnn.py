@@ -36,8 +36,7 @@ class TrackRCNNObjective(HeadObjective):
         if self.head.context is not None:
             features = in_context(self.head.context, features, batch.length)
             losses = detection_losses(self.net, features, self.net.heads(features), batch)
-        boxes = torch.cat((batch.centre - batch.size / 2, batch.centre + batch.size / 2), dim=1)
-        vectors = self.head.vectors(features, boxes, batch.frame)
+        vectors = self.head.vectors(features, batch.boxes, batch.frame)
         losses["association"] = self._association(vectors, batch)
         return losses
 
