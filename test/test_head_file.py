@@ -67,6 +67,11 @@ def test_a_network_is_no_head(tmp_path: Path) -> None:
         head_file.load(path, "linear", "abc")
 
 
+def test_a_head_is_no_network(path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"expected a network, found a head of linear"):
+        checkpoint.load(path)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

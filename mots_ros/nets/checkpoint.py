@@ -169,6 +169,11 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
 
 def _read_ours(path: Path) -> Checkpoint:
     metadata, weights = read_tensors(path)
+    if "tracker" in metadata:
+        raise CheckpointError(
+            f"{path}: expected a network, found a head of {metadata['tracker']}, which "
+            "'tracker.head' takes"
+        )
     if "spec" not in metadata:
         raise CheckpointError(f"{path}: its header has no 'spec' that says what network it is")
     try:
