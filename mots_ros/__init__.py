@@ -2,6 +2,7 @@
 
 import os
 
-# Torch's threads would wait for each other by running in circles, on cores that a busy robot needs:
-# a frame then takes ten times as long. Read when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Torch's threads wait for each other by running in circles, for milliseconds, on cores that a busy
+# robot needs: a frame then takes tens of times as long. So long costs nothing on a quiet machine.
+# Read when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
