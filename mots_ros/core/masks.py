@@ -63,7 +63,8 @@ def compose_label_image(
     surroundings = _surroundings(detections.boxes, letterbox, size).tolist()
     tiles = [
         (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))
-        for index in np.argsort(-order, kind="stable").tolist()
+        # From the last to the first, who paints over the others.
+        for index in np.argsort(-order, kind="stable")[::-1].tolist()
         for left, top, right, bottom in [surroundings[index]]
         for y in range(top, bottom, _TILE)
         for x in range(left, right, _TILE)
@@ -75,8 +76,7 @@ def compose_label_image(
     ):
         mask = masks[index, first_y:last_y, first_x:last_x]
         probability = rows[top:bottom, first_y:last_y] @ mask @ columns[first_x:last_x, left:right]
-        tile = label_image[top:bottom, left:right]
-        tile[(probability > _THRESHOLD) & (tile == 0)] = values[index]
+        label_image[top:bottom, left:right][probability > _THRESHOLD] = values[index]
     return label_image
 
 
