@@ -115,7 +115,8 @@ class TrackBook:
         reported = np.array(confirmed, np.int64)
         return TrackedDetections(
             ids,
-            detections.take(reported),
+            # Copies of the masks take as long as all the rest.
+            detections if len(reported) == len(detections) else detections.take(reported),
             embeddings=None if embeddings is None else embeddings[reported],
         )
 
