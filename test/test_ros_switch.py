@@ -43,9 +43,7 @@ def test_trackers_are_exchanged_between_two_frames(ros: Ros) -> None:
             bench.until(lambda count=expected: len(neighbour.masks) >= count)
         assert (counts["processed"], counts["failed"], counts["dropped"]) == (len(stamps), 0, 0)
     assert [header_stamp_ns(message) for message in neighbour.masks] == stamps
-    ids = [
-        {int(found.id) for found in message.detections} for message in neighbour.detections
-    ]
+    ids = [{int(found.id) for found in message.detections} for message in neighbour.detections]
     for start in range(0, len(stamps), EACH):
         seen = set().union(*ids[start : start + EACH])
         # Every tracker counts from 1.

@@ -52,9 +52,7 @@ def open_source(source: Mapping[str, Any]) -> list[AnnotatedDrive]:
         if key == "kind":
             continue
         if key not in known:
-            raise ValueError(
-                f"kind '{name}': unknown key '{key}'; {alternatives(str(key), known)}"
-            )
+            raise ValueError(f"kind '{name}': unknown key '{key}'; {alternatives(str(key), known)}")
         try:
             values[key] = known[key](value)
         except _Unfit as expected:

@@ -63,9 +63,7 @@ class Window:
         around = range(now - self._context.past, now + self._context.future + 1)
         here = self._glances[now]
         nothing = torch.zeros_like(here.raw)
-        window = [
-            self._glances[i].raw if 0 <= i < len(self._glances) else nothing for i in around
-        ]
+        window = [self._glances[i].raw if 0 <= i < len(self._glances) else nothing for i in around]
         shared, self._memory = self._context(torch.cat(window), self._memory)
         self._waiting -= 1
         del self._glances[: max(0, now + 1 - self._context.past)]

@@ -1,14 +1,14 @@
 """The folder of an evaluation: scores of its sequences, their results and pictures.
 
-    scores.json, scores.csv      of every sequence, and of all as one
-    results/<sequence>.txt       masks as text, frames counted as the ground truth does
-    boxes/<class>/<sequence>.txt of our tracker, as MOT Challenge text
-    run.json                     what the scores depend on
-    sequences/<sequence>/        contact_sheet.png, tracks.png, switches/ (pictures of the worst id
-                                 switches), trackeval.json (every number that TrackEval has) and
-                                 summary.json, which is written last
-    relinked/                    all but run.json once more, with broken tracks become one, where
-                                 that was asked for
+scores.json, scores.csv      of every sequence, and of all as one
+results/<sequence>.txt       masks as text, frames counted as the ground truth does
+boxes/<class>/<sequence>.txt of our tracker, as MOT Challenge text
+run.json                     what the scores depend on
+sequences/<sequence>/        contact_sheet.png, tracks.png, switches/ (pictures of the worst id
+                             switches), trackeval.json (every number that TrackEval has) and
+                             summary.json, which is written last
+relinked/                    all but run.json once more, with broken tracks become one, where
+                             that was asked for
 """
 
 from __future__ import annotations

@@ -144,9 +144,7 @@ def class_scores(measures: Measures) -> ClassScores:
     )
 
 
-def score_values(
-    scores: Mapping[str, ClassScores], has_masks: bool = True
-) -> dict[str, Values]:
+def score_values(scores: Mapping[str, ClassScores], has_masks: bool = True) -> dict[str, Values]:
     """Plain numbers by class and customary name, as ``titles`` has it."""
     return {
         name: {

@@ -146,9 +146,7 @@ class Player(Node):
     def wait_for(self, topic: str) -> None:
         """Spin until somebody listens to a topic of others."""
         name = self.resolve_topic_name(topic)
-        self._wait_until(
-            lambda: self.count_subscribers(name) > 0, f"somebody to listen to {name}"
-        )
+        self._wait_until(lambda: self.count_subscribers(name) > 0, f"somebody to listen to {name}")
 
     def _wait_for_listener(self) -> None:
         topic = self.image_topic
