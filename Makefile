@@ -35,6 +35,7 @@ test: $(ENVIRONMENT)/ready
 
 lint: $(ENVIRONMENT)/ready
 	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
 clean:

@@ -15,6 +15,7 @@ from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.folding import fold_normalisation
+from mots_ros.nets.precision import PRECISIONS, best_precision
 from mots_ros.nets.search import SearchHead
 from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
@@ -36,7 +37,9 @@ _TRACKERS: Mapping[str, Callable[[TrackerConfig], Tracker]] = {
 }
 """Those that need their head for reading alone."""
 
-_RUNNERS: WeakValueDictionary[tuple[Path, torch.device], NetworkRunner] = WeakValueDictionary()
+_RUNNERS: WeakValueDictionary[tuple[Path, torch.device, torch.dtype], NetworkRunner] = (
+    WeakValueDictionary()
+)
 """The networks that are in use."""
 
 
@@ -52,20 +55,22 @@ def build_pipeline(config: Config) -> Pipeline:
 
 
 def build_detector(config: DetectorConfig, head: Any = None) -> CenterNetDetector:
-    """A detector; those with the same weights on the same device share one network."""
+    """A detector; those with the same weights, device and precision share one network."""
     return CenterNetDetector(build_runner(config), config, head)
 
 
 def build_runner(config: DetectorConfig) -> NetworkRunner:
-    """The network of these weights on this device, loaded where nobody uses it yet."""
+    """The network of these weights, device and precision, loaded where nobody uses it yet."""
     if config.threads:
         torch.set_num_threads(config.threads)
     weights, device = weights_path(config.weights), _device(config.device)
-    runner = _RUNNERS.get((weights, device))
+    precision = PRECISIONS.get(config.precision) or best_precision(device)
+    runner = _RUNNERS.get((weights, device, precision))
     if runner is None:
         net = checkpoint.load(weights)
         fold_normalisation(net)
-        runner = _RUNNERS[weights, device] = NetworkRunner(net, device)
+        net.compute_in(precision)
+        runner = _RUNNERS[weights, device, precision] = NetworkRunner(net, device)
     return runner
 
 

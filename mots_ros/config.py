@@ -33,6 +33,13 @@ class DetectorConfig:
     threads: int = parameter(
         0, "Processor threads for the network; 0 leaves it to torch.", low=0, high=256, restart=True
     )
+    precision: str = parameter(
+        "auto",
+        "In what the network computes; auto takes float16 on a GPU, bfloat16 on a processor that "
+        "multiplies in it, float32 on any other.",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        restart=True,
+    )
     input_width: int = parameter(
         640,
         "Network input width in pixels, a multiple of 32.",

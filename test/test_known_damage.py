@@ -73,7 +73,7 @@ def test_dropped_masks_are_missed(truth):
 
 
 def test_swapped_ids_are_switches(truth):
-    """From frame 40 on every pair of objects swaps ids: one switch for each that was seen before."""
+    """From frame 40 on each pair of objects swaps ids: one switch for each that was seen before."""
     ids = sorted({item.object_id for _, item in objects(truth, 1)})
     partner = dict(zip(ids, reversed(ids), strict=True))
     swapped = with_frames(

@@ -105,7 +105,7 @@ def read_mot(path: Path, *, is_truth: bool, length: int | None = None) -> BoxTra
 
 
 def kitti_from_mot(tracks: Mapping[str, BoxTracks]) -> BoxTracks:
-    """MOT Challenge's results of several classes, by name, as KITTI's; those it lacks are left out."""
+    """MOT Challenge's results of classes, by name, as KITTI's; what it lacks is left out."""
     frames: dict[int, list[Line]] = {}
     for kind in _KITTI_TYPES:
         found = tracks[kind.lower()].frames if kind.lower() in tracks else {}

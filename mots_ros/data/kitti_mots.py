@@ -84,7 +84,7 @@ def read(
     size: tuple[int, int] | None = None,
     length: int | None = None,
 ) -> Annotation:
-    """Read an annotation file; as ``parse``, and it raises AnnotationError for an unreadable file."""
+    """Read annotations; as ``parse``, and it raises AnnotationError for an unreadable file."""
     path = Path(path)
     try:
         text = path.read_bytes()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mots_ros.core.types import Image
 from mots_ros.nets.normalise import normalised
+from mots_ros.nets.precision import widened
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
 
 Backbone = tuple[Tensor, tuple[Tensor, ...]]
@@ -113,7 +114,8 @@ class NetworkRunner:
             ladder = self.net.ladder(normalised(images.permute(0, 3, 1, 2)))
             shared = self.net.shared(ladder)
             for i, place in enumerate(places):
-                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder[1:])
+                rungs = tuple(widened(rung[i : i + 1]) for rung in ladder[1:])
+                place.seen = shared[i : i + 1], rungs
         except Exception as error:
             for place in places:
                 place.error = error

@@ -112,7 +112,7 @@ def read_sequences(folder: Path) -> Iterator[tuple[Summary, dict[str, Measures]]
 def _unanswered(
     results: Results | TextResults | BoxTracks, truth: Tracks | None, images: NumberedDrive | None
 ) -> list[int]:
-    """The frames without a result; of text, which has no line for empty ones, those with objects."""
+    """Frames without a result; of text, which has no line for empty frames, those with objects."""
     if isinstance(results, Results):
         return [] if images is None else [n for n in images.numbers if n not in results]
     if truth is None:

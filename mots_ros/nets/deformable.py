@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mots_ros.nets.precision import full_precision, widened
+
 try:
     from torchvision.ops import deform_conv2d
 except (ImportError, OSError, RuntimeError):  # the latter where it was built for another torch
@@ -21,6 +23,9 @@ class DeformableConv(nn.Module):
     ``conv_offset_mask`` gives 27 channels: 18 offsets, interleaved (dy, dx) per tap in row-major
     order, then 9 logits of the taps' weights. What lies outside the map counts 0. Parameter names
     are those of CenterNet's checkpoints.
+
+    Where the taps lie is computed in float32, whatever the precision of ``weight``: half a
+    mantissa does not tell a map's pixels apart.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -34,8 +39,10 @@ class DeformableConv(nn.Module):
         nn.init.zeros_(self.conv_offset_mask.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> [B, C_out, H, W]."""
-        offset, logits = self.conv_offset_mask(x).split((18, 9), dim=1)
+        """[B, C_in, H, W] -> [B, C_out, H, W], in the precision of ``weight``."""
+        x = widened(x)
+        with full_precision(x.device):
+            offset, logits = self.conv_offset_mask(x).split((18, 9), dim=1)
         # On processors, torchvision's kernel takes twice as long as the plain one.
         fast = x.is_cuda and deform_conv2d is not None
         convolution = torchvision_convolution if fast else plain_convolution
@@ -50,7 +57,7 @@ def plain_convolution(
     Args:
         x: [B, C_in, H, W].
         offset: [B, 18, H, W] in pixels, (dy, dx) of each tap. mask: [B, 9, H, W] in [0, 1].
-        weight: [C_out, C_in, 3, 3]. bias: [C_out].
+        weight: [C_out, C_in, 3, 3]. bias: [C_out]. Their precision is the result's.
     """
     b, c, h, w = x.shape
     taps = torch.arange(9, device=x.device)
@@ -66,7 +73,7 @@ def plain_convolution(
     )
     # Reshaped and not viewed: in a channels-last network maps and weights lie otherwise.
     sampled = sampled.reshape(b, c, 9, h * w) * mask.reshape(b, 1, 9, h * w)
-    out = weight.reshape(-1, c * 9) @ sampled.reshape(b, c * 9, h * w)
+    out = weight.reshape(-1, c * 9) @ sampled.reshape(b, c * 9, h * w).to(weight.dtype)
     return (out + bias.view(-1, 1)).view(b, -1, h, w)
 
 
@@ -74,4 +81,5 @@ def torchvision_convolution(
     x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
 ) -> Tensor:
     """``plain_convolution`` by torchvision's kernel."""
-    return deform_conv2d(x, offset, weight, bias, padding=1, mask=mask)
+    out: Tensor = deform_conv2d(x, offset, widened(weight), widened(bias), padding=1, mask=mask)
+    return out.to(weight.dtype)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mots_ros.nets.deformable import DeformableConv
+from mots_ros.nets.precision import full_precision, widened
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -127,7 +129,8 @@ class DLA(nn.Module):
         self.level5 = Tree(depths[3], channels[4], channels[5], passes_root=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B, 3, H, W] -> the maps of levels 2 to 5, strides 4 to 32."""
+        """[B, 3, H, W] -> the maps of levels 2 to 5, strides 4 to 32, in the weights' precision."""
+        image = image.to(self.base_layer[0].weight.dtype)  # type: ignore[arg-type]
         x = self.level1(self.level0(self.base_layer(image)))
         maps = []
         for level in (self.level2, self.level3, self.level4, self.level5):
@@ -166,7 +169,7 @@ class IDAUp(nn.Module):
         super().__init__()
         for i, (channels, factor) in enumerate(zip(in_channels, factors, strict=True), start=1):
             self.add_module(f"proj_{i}", NeckConv(channels, out_channels, deformable))
-            self.add_module(f"up_{i}", bilinear_upsampling(out_channels, factor))
+            self.add_module(f"up_{i}", Upsampling(out_channels, factor))
             self.add_module(f"node_{i}", NeckConv(out_channels, out_channels, deformable))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -203,12 +206,28 @@ class DLAUp(nn.Module):
         return out
 
 
-def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
+class Upsampling(nn.ConvTranspose2d):
     """A depthwise transposed convolution that starts as bilinear interpolation."""
-    up = nn.ConvTranspose2d(
-        channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False
-    )
-    ramp = 1 - (torch.arange(2 * factor) + 0.5 - factor).abs() / factor
-    with torch.no_grad():
-        up.weight.copy_((ramp.view(-1, 1) * ramp).expand_as(up.weight))
-    return up
+
+    def __init__(self, channels: int, factor: int) -> None:
+        super().__init__(
+            channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False
+        )
+        ramp = 1 - (torch.arange(2 * factor) + 0.5 - factor).abs() / factor
+        with torch.no_grad():
+            self.weight.copy_((ramp.view(-1, 1) * ramp).expand_as(self.weight))
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """[B, C, H, W] -> [B, C, factor * H, factor * W]."""
+        if x.is_cuda:
+            return super().forward(x, output_size)
+        # Processors have a fast one in float32 alone: in bfloat16 it takes eight times as long.
+        with full_precision(x.device):
+            wide = F.conv_transpose2d(
+                widened(x),
+                widened(self.weight),
+                stride=self.stride,
+                padding=self.stride[0] // 2,
+                groups=self.groups,
+            )
+        return wide.to(x.dtype)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.dla import DLA, DLAUp, IDAUp
 from mots_ros.nets.dynamic import parameter_count
+from mots_ros.nets.precision import full_precision, widened
 
 MASK_CHANNELS = 8
 SEARCH_CHANNELS = 16
@@ -90,6 +92,37 @@ class HeadMaps:
         return HeadMaps(**maps)
 
 
+class Head(nn.Sequential):
+    """A 3x3 convolution, ReLU, and a 1x1 convolution that computes in float32, whatever the first
+    one does: what it gives are positions and logits.
+    """
+
+    def __init__(self, in_channels: int, hidden: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, hidden, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, out_channels, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, out, H, W]."""
+        wide, relu, last = self._layers
+        hidden = relu(wide(features.to(wide.weight.dtype)))
+        with full_precision(features.device):
+            return last(widened(hidden))
+
+    def at(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """The same at single pixels [N, out] (int64 [N] each), from their 3x3 neighbourhoods."""
+        wide, relu, last = self._layers
+        patches = neighbourhoods(features, batch, y, x).permute(0, 2, 3, 1).flatten(1)
+        hidden = F.linear(patches, wide.weight.permute(0, 2, 3, 1).flatten(1), wide.bias)
+        return F.linear(relu(hidden), last.weight.flatten(1), last.bias)
+
+    @property
+    def _layers(self) -> tuple[nn.Conv2d, nn.ReLU, nn.Conv2d]:
+        return tuple(self)  # type: ignore[return-value]
+
+
 class SearchTrackNet(nn.Module):
     """Shared features, dense heads, and two controllers read only where an object is.
 
@@ -105,12 +138,8 @@ class SearchTrackNet(nn.Module):
         self.dla_up = DLAUp(neck, spec.deformable)
         self.ida_up = IDAUp(neck[0], neck[1:3], (2, 4), spec.deformable)
 
-        def head(channels: int) -> nn.Sequential:
-            return nn.Sequential(
-                nn.Conv2d(neck[0], spec.head_channels, 3, padding=1),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(spec.head_channels, channels, 1),
-            )
+        def head(channels: int) -> Head:
+            return Head(neck[0], spec.head_channels, channels)
 
         self.hm = head(len(spec.class_names))
         self.wh = head(2)
@@ -124,13 +153,28 @@ class SearchTrackNet(nn.Module):
         nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
         nn.init.constant_(self.sch_weight[2].bias[-1:], -2.19)  # type: ignore[index]
 
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Let backbone, neck and the dense heads' wide layers compute in another precision.
+
+        Where deformable taps lie, what the heads give in the end, and the two controllers, which
+        are read at single pixels, stay in float32.
+        """
+        for part in (self.base, self.dla_up, self.ida_up):
+            part.to(precision)
+        for module in self.modules():
+            if isinstance(module, DeformableConv):
+                module.conv_offset_mask.float()
+        for head in (self.hm, self.wh, self.reg, self.sch, self.seg, self.ltrb_amodal):
+            if head is not None:
+                head[0].to(precision)
+
     def ladder(self, image: Tensor) -> list[Tensor]:
         """Normalised RGB [B, 3, H, W] -> the neck's maps at strides 4, 8, 16 and 32."""
         return self.dla_up(self.base(image))
 
     def shared(self, ladder: list[Tensor]) -> Tensor:
-        """What all heads see [B, C, H/4, W/4]."""
-        return self.ida_up(ladder[:3])[-1]
+        """What all heads see [B, C, H/4, W/4], in float32."""
+        return widened(self.ida_up(ladder[:3])[-1])
 
     def features(self, image: Tensor) -> Tensor:
         """Normalised RGB [B, 3, H, W] -> shared features [B, C, H/4, W/4]."""
@@ -149,12 +193,12 @@ class SearchTrackNet(nn.Module):
 
     def search_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Weights of the search networks [N, 593] of the objects at batch, y, x (int64 [N])."""
-        return _head_at(self.sch_weight, features, batch, y, x)
+        return self.sch_weight.at(features, batch, y, x)
 
     def mask_kernels(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Weights of the mask networks [N, 169] of the objects at batch, y, x (int64 [N])."""
         assert self.conv_weight is not None, "this network has no masks"
-        return _head_at(self.conv_weight, features, batch, y, x)
+        return self.conv_weight.at(features, batch, y, x)
 
 
 def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
@@ -169,10 +213,3 @@ def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Ten
     return padded[
         batch.view(-1, 1, 1), :, y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
     ].permute(0, 3, 1, 2)
-
-
-def _head_at(head: nn.Sequential, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """A head's output at single pixels [N, channels], from their 3x3 neighbourhoods."""
-    patches = neighbourhoods(features, batch, y, x)
-    hidden = F.conv2d(patches, head[0].weight, head[0].bias)  # type: ignore[arg-type]
-    return head[2](head[1](hidden)).flatten(1)

@@ -41,7 +41,7 @@ class CSTrackObjective(HeadObjective):
         for_detection, _ = self.head.context(features[:: self.FRAMES])
         x, y = batch.place.unbind(1)
         embeddings = self.head(features, tuple(ladder[1:]), batch.frame, y, x)
-        maps = self.net.heads(for_detection)
+        maps = self.maps(for_detection)
         alike = batch_identity_loss(embeddings, batch.identity)
         return {
             **detection_losses(self.net, for_detection, maps, batch.step(0)),

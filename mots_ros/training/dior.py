@@ -45,7 +45,7 @@ class DIORObjective(HeadObjective):
         features = context.fuse(around)
         complete = batch.length - 1 - context.future
         shown = features[complete :: batch.length]
-        losses = detection_losses(self.net, shown, self.net.heads(shown), batch.step(complete))
+        losses = detection_losses(self.net, shown, self.maps(shown), batch.step(complete))
         embeddings, logits = distiller(features, batch.boxes, batch.frame)
         covered = cover(batch.masks, batch.boxes, distiller.side)
         losses["attention"] = attention_loss(logits, covered)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.normalise import normalised
+from mots_ros.nets.precision import widened
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
 from mots_ros.training.batch import Batch
 from mots_ros.training.losses import heatmap_loss, mask_loss
@@ -21,7 +22,7 @@ class Objective(nn.Module):
     """A network, or a part of one, and its losses.
 
     ``forward`` gets a batch and returns the weighted losses by name. ``half_width``: compute the
-    shared features in bfloat16; what follows needs the precision.
+    shared features and the heads' wide layers in bfloat16; what follows needs the precision.
     """
 
     half_width: bool = False
@@ -38,14 +39,21 @@ class Objective(nn.Module):
     def look(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Of all frames, the network's shared features [F, C, h, w] and its ladder."""
         images = normalised(batch.images.permute(0, 3, 1, 2))
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.half_width):
+        with self._precision(images):
             ladder = self.net.ladder(images)
-            shared = self.net.shared(ladder)
-        return shared.float(), [rung.float() for rung in ladder]
+            return self.net.shared(ladder), [widened(rung) for rung in ladder]
 
     def features(self, batch: Batch) -> Tensor:
         """The shared features alone."""
         return self.look(batch)[0]
+
+    def maps(self, features: Tensor) -> HeadMaps:
+        """What the dense heads make of shared features."""
+        with self._precision(features):
+            return self.net.heads(features)
+
+    def _precision(self, tensor: Tensor) -> torch.autocast:
+        return torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.half_width)
 
 
 class HeadObjective(Objective):

@@ -30,7 +30,7 @@ class SearchTrackObjective(Objective):
     def forward(self, batch: PairBatch) -> dict[str, Tensor]:
         """The weighted losses by name; they depend on every parameter, objects or not."""
         features = self.features(batch)
-        maps = self.net.heads(features)
+        maps = self.maps(features)
         losses = detection_losses(self.net, features, maps, batch)
         losses["search"] = self._search(features, maps, batch)
         if maps.mask is not None:

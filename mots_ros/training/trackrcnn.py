@@ -35,7 +35,7 @@ class TrackRCNNObjective(HeadObjective):
         features, losses = self.features(batch), {}
         if self.head.context is not None:
             features = in_context(self.head.context, features, batch.length)
-            losses = detection_losses(self.net, features, self.net.heads(features), batch)
+            losses = detection_losses(self.net, features, self.maps(features), batch)
         vectors = self.head.vectors(features, batch.boxes, batch.frame)
         losses["association"] = self._association(vectors, batch)
         return losses

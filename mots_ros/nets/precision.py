@@ -1,0 +1,41 @@
+"""The precision in which a network computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def best_precision(device: torch.device) -> torch.dtype:
+    """The fastest precision of a device that loses nothing of a network's scores.
+
+    Processors that do not multiply in bfloat16 would only emulate it.
+    """
+    if device.type == "cuda":
+        return torch.float16
+    # torch before 2.10 does not say.
+    able: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    multiplies = able.get("avx512_bf16") or able.get("amx_bf16")
+    return torch.bfloat16 if multiplies else torch.float32
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """A part of training that stays in float32 where the rest is narrower."""
+    # Graphs cannot be traced through a context that is not needed.
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
+def widened(x: Tensor) -> Tensor:
+    """In float32 at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,0 +1,102 @@
+"""Narrower precisions see what float32 sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mots_ros.build import build_detector, build_runner
+from mots_ros.config import DetectorConfig
+from mots_ros.core.types import Detections
+from mots_ros.data.street import StreetDrive
+from mots_ros.nets.deformable import DeformableConv
+from mots_ros.nets.dla import Upsampling
+from mots_ros.nets.precision import best_precision
+from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+
+NARROW = (torch.bfloat16, torch.float16)
+
+
+def seen_in(precision: str) -> Detections:
+    frame = StreetDrive(seed=5, length=1).frame(0).frame
+    (observation,) = build_detector(DetectorConfig(precision=precision))(frame)
+    return observation.detections
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_the_same_objects_are_found(precision: str) -> None:
+    exact, narrow = seen_in("float32"), seen_in(precision)
+    assert exact.masks is not None and narrow.masks is not None
+    assert len(exact.scores) > 4
+    assert exact.labels.tolist() == narrow.labels.tolist()
+    assert np.any(exact.scores != narrow.scores)
+    np.testing.assert_allclose(narrow.scores, exact.scores, atol=0.005)
+    np.testing.assert_allclose(narrow.boxes, exact.boxes, atol=0.3)
+    one, other = exact.masks > 0.5, narrow.masks > 0.5
+    assert (one & other).sum() > 0.98 * (one | other).sum()
+
+
+@pytest.mark.parametrize("precision", NARROW)
+@torch.inference_mode()
+def test_maps_come_out_in_float32(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net = SearchTrackNet(replace(LIGHT, deformable=True)).eval()
+    net.compute_in(precision)
+    assert net.base.level2.tree1.conv1.weight.dtype == precision  # type: ignore[union-attr]
+    image = torch.rand(1, 3, 64, 96)
+    features = net.features(image)
+    maps = net.heads(features)
+    at = torch.zeros(2, dtype=torch.int64)
+    kernels = net.search_kernels(features, at, at, at)
+    for found in (features, maps.heat, maps.size, maps.offset, maps.search, maps.mask, kernels):
+        assert found is not None and found.dtype == torch.float32
+
+
+@pytest.mark.parametrize("precision", NARROW)
+@torch.inference_mode()
+def test_deformable_taps_stay_where_they_are(precision: torch.dtype) -> None:
+    # On a slope, a tap that is off by a pixel is off by one: far right, bfloat16 knows no 0.7.
+    conv = DeformableConv(1, 1).to(precision)
+    conv.conv_offset_mask.float()
+    conv.weight.zero_()[0, 0, 1, 1] = 2.0
+    conv.conv_offset_mask.bias.view(-1)[9] = 0.7  # type: ignore[union-attr]
+    slope = torch.arange(600.0).expand(1, 1, 4, 600) - 500
+    moved = conv(slope).float()[0, 0, 1, 480:520]
+    torch.testing.assert_close(moved, torch.arange(480.0, 520) - 500 + 0.7, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("precision", NARROW)
+@torch.inference_mode()
+def test_enlarging_takes_and_gives_the_same_precision(precision: torch.dtype) -> None:
+    enlarge, maps = Upsampling(3, 2), torch.rand(1, 3, 5, 7)
+    expected = enlarge(maps)
+    found = enlarge.to(precision)(maps.to(precision))
+    assert found.dtype == precision
+    torch.testing.assert_close(found.float(), expected, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
+        ({"avx2": True}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_the_best_precision_is_one_that_the_processor_has(
+    able: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    assert best_precision(torch.device("cpu")) == expected
+    assert best_precision(torch.device("cuda")) == torch.float16
+
+
+def test_each_precision_is_a_network_of_its_own() -> None:
+    exact = build_runner(DetectorConfig(precision="float32"))
+    narrow = build_runner(DetectorConfig(precision="bfloat16"))
+    assert exact is not narrow
+    assert build_runner(DetectorConfig(precision="bfloat16")) is narrow
