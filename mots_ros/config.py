@@ -265,6 +265,13 @@ class TrackerConfig:
         "released takes sizes from the size map, and the last box where the search finds nothing.",
         choices=("filter", "released"),
     )
+    search_region: int = parameter(
+        33,
+        "Side of the square around its prediction in which each object is searched for, in pixels "
+        "of the map, four of the network's input each; 0 searches the whole image.",
+        low=0,
+        high=1000,
+    )
     search_peak_window: int = parameter(
         5, "Side of the peak window on the search response, odd.", low=1, high=15, step=2
     )

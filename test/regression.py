@@ -64,7 +64,7 @@ def _network() -> dict[str, NDArray[Any]]:
     masks = dynamic_network(maps.mask[0], net.mask_kernels(features, first, y, x), pixels)
     kernels = net.search_kernels(features, first, y, x)
     seen = SearchFeatures(maps.search[0], maps.size[0], maps.offset, kernels)
-    boxes, responses = search(seen, kernels, pixels + pixels.new_tensor((1.25, -2.5)), 5, 2)
+    boxes, responses = search(seen, kernels, pixels + pixels.new_tensor((1.25, -2.5)), 0, 5, 2)
     return {
         "features": features[0, ::4].numpy(),
         "heat": maps.heat[0].numpy(),

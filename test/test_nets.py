@@ -8,7 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, masks_inside, parameter_count
+from mots_ros.nets.dynamic import (
+    COORDINATE_SCALE,
+    dynamic_network,
+    dynamic_network_around,
+    masks_inside,
+    parameter_count,
+)
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
@@ -96,6 +102,45 @@ def test_a_dynamic_network_goes_over_the_map_in_parts(monkeypatch: pytest.Monkey
         torch.testing.assert_close(dynamic_network(features, weights, centres), whole)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 5), st.integers(1, 12), st.integers(1, 20), st.integers(0, 2**16))
+def test_regions_of_a_dynamic_network_are_those_of_the_whole_map(
+    count: int, height: int, width: int, seed: int
+) -> None:
+    random = torch.Generator().manual_seed(seed)
+    features = torch.randn(8, 12, 20, generator=random)
+    weights = torch.randn(count, parameter_count(8), generator=random)
+    centres = 20 * torch.rand(count, 2, generator=random)
+    last = torch.tensor([20 - width, 12 - height])
+    corners = (torch.rand(count, 2, generator=random) * (last + 1)).long()
+    found = dynamic_network_around(features, weights, centres, corners, (height, width))
+    whole = dynamic_network(features, weights, centres)
+    for region, map_, (x, y) in zip(found, whole, corners.tolist(), strict=True):
+        expected = map_[y : y + height, x : x + width]
+        torch.testing.assert_close(region, expected, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(0, 2**16))
+def test_a_search_in_a_region_finds_what_the_whole_map_has_there(region: int, seed: int) -> None:
+    random = torch.Generator().manual_seed(seed)
+    maps = torch.randn(16, 12, 20, generator=random)
+    features = SearchFeatures(maps, torch.rand(2, 12, 20), None, torch.zeros(0, 593))
+    kernels = torch.randn(4, 593, generator=random)
+    centres = torch.rand(4, 2, generator=random) * torch.tensor([20, 12])
+    boxes, scores = search(features, kernels, centres, region, 1, 1)
+    responses = dynamic_network(maps, kernels, centres - 0.5).sigmoid()
+    for box, score, response, (x, y) in zip(boxes, scores, responses, centres - 0.5, strict=True):
+        left = int(x.round() - region // 2)
+        top = int(y.round() - region // 2)
+        left, top = max(0, min(left, 20 - region)), max(0, min(top, 12 - region))
+        inside = response[top : top + region, left : left + region]
+        torch.testing.assert_close(score, inside.max().view(1), rtol=1e-4, atol=1e-4)
+        centre = (box[0, :2] + box[0, 2:]) / 2 - 0.5
+        column, row = centre.round().long().tolist()
+        torch.testing.assert_close(response[row, column], score[0], rtol=1e-4, atol=1e-4)
+
+
 def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
     torch.manual_seed(0)
     features, weights = torch.rand(8, 12, 20) - 0.5, torch.rand(4, parameter_count(8)) - 0.5
@@ -143,7 +188,7 @@ def test_search_equals_the_released_one() -> None:
     )
     index = vectors["in.kmf_inds"]
     pixels = torch.stack((index % width, index.div(width, rounding_mode="floor")), dim=1)
-    boxes, scores = search(features, vectors["in.pre_weights"], pixels + 0.5, 5, 3)
+    boxes, scores = search(features, vectors["in.pre_weights"], pixels + 0.5, 0, 5, 3)
     np.testing.assert_allclose(scores, vectors["track_floor.scores"], atol=1e-5)
     np.testing.assert_allclose(boxes, vectors["track_floor.boxes"], atol=1e-4)
 

@@ -88,7 +88,7 @@ def test_a_search_that_errs_does_not_starve_its_track() -> None:
     """Something undetected elsewhere answers; the object itself stands where it should."""
     ids = {}
     for boxes in ("filter", "released"):
-        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
+        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes, search_region=0))
         tracker.step(observe(0, {1: (10, 10)}))
         misled = observe(1, {2: (10, 10)})
         misled.features.search[1, 20, 40] = 1
@@ -152,3 +152,13 @@ def test_the_search_starts_from_the_prediction() -> None:
     for frame in range(10):
         ids = tracker.step(alike(frame, 5 + 3 * frame, 32 - 3 * frame)).ids.tolist()
         assert ids == [1, 2], frame
+
+
+def test_objects_are_searched_for_in_their_region_alone() -> None:
+    """What looks alike eight pixels of the map away is within 17, and beyond 15."""
+    first = {}
+    for region in (0, 15, 17):
+        tracker = SearchTracker(TrackerConfig(search_region=region))
+        tracker.step(observe(0, {1: (30, 10)}))
+        first[region] = tracker.step(observe(1, {1: (38, 10)})).ids.tolist()
+    assert first == {0: [1], 15: [2], 17: [1]}

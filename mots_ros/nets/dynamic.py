@@ -53,6 +53,28 @@ def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tenso
     return torch.cat(logits, dim=1).view(n, h, w)
 
 
+def dynamic_network_around(
+    features: Tensor, weights: Tensor, centres: Tensor, corners: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """``dynamic_network``, but for every object only in a region of its own, all of one size.
+
+    Args:
+        features, weights, centres: as for ``dynamic_network``.
+        corners: int64 [N, 2] x, y of each region's first pixel.
+        size: height h and width w of the regions, which lie in the map.
+
+    Returns:
+        Logits [N, h, w].
+    """
+    c, n = len(features), len(weights)
+    x, y = corners.unbind(1)
+    regions = _with_coordinates(features).unfold(1, size[0], 1).unfold(2, size[1], 1)[:, y, x]
+    w1, b1, w2, b2, w3, b3 = _layers(weights, centres, c)
+    hidden = torch.baddbmm(b1, w1, regions.transpose(0, 1).flatten(2)).relu_()
+    hidden = torch.baddbmm(b2, w2, hidden).relu_()
+    return torch.baddbmm(b3, w3, hidden).view(n, *size)
+
+
 def masks_inside(
     features: Tensor, weights: Tensor, centres: Tensor, windows: NDArray[np.int64]
 ) -> NDArray[np.float32]:

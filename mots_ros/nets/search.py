@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mots_ros.nets.dynamic import dynamic_network
+from mots_ros.nets.dynamic import dynamic_network, dynamic_network_around
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.searchtrack import SearchTrackNet
 from mots_ros.nets.tracker_head import Seen
@@ -55,19 +55,37 @@ def boxes_at(size: Tensor, offset: Tensor | None, x: Tensor, y: Tensor) -> Tenso
 
 
 def search(
-    features: SearchFeatures, kernels: Tensor, centres: Tensor, window: int, count: int
+    features: SearchFeatures,
+    kernels: Tensor,
+    centres: Tensor,
+    region: int,
+    window: int,
+    count: int,
 ) -> tuple[Tensor, Tensor]:
     """Run every track's kernel over the frame, relative to where its filter expects it.
 
     Args:
         kernels: [T, 593], read where each track was last detected.
         centres: [T, 2] predicted x, y in continuous map coordinates: the motion map's origin.
+        region: side of the square around that in which a track is searched for, moved into the map
+            where it would leave it; 0 for the whole map.
         window: side of the peak window on the response.
         count: candidates per track.
 
     Returns:
         Candidate boxes [T, count, 4] in continuous map coordinates, and their scores [T, count].
     """
-    responses = dynamic_network(features.search, kernels, centres - 0.5).sigmoid_()
-    scores, x, y = top_peaks(responses, window, count)
+    pixels = centres - 0.5
+    if not region:
+        responses = dynamic_network(features.search, kernels, pixels).sigmoid_()
+        scores, x, y = top_peaks(responses, window, count)
+    else:
+        height, width = features.search.shape[1:]
+        size = min(region, height), min(region, width)
+        last = pixels.new_tensor((width - size[1], height - size[0]))
+        corners = (pixels.round() - pixels.new_tensor((size[1] // 2, size[0] // 2))).clamp(min=0)
+        corners = corners.minimum(last).long()
+        responses = dynamic_network_around(features.search, kernels, pixels, corners, size)
+        scores, x, y = top_peaks(responses.sigmoid_(), window, count)
+        x, y = x + corners[:, :1], y + corners[:, 1:]
     return boxes_at(features.size, features.offset, x, y), scores

@@ -68,6 +68,7 @@ class SearchTracker:
                 features,
                 kernels,
                 torch.from_numpy(centres).to(kernels),
+                self.config.search_region,
                 self.config.search_peak_window,
                 self.config.search_candidates,
             )
