@@ -26,6 +26,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+# Says how torch's threads wait for each other, which counts before torch is loaded alone.
+import mots_ros
+
+# isort: split
 import numpy as np
 import torch
 from frame_memory import peak_megabytes
@@ -160,7 +164,7 @@ def _publish(tracked: TrackedFrame, class_names: Sequence[str]) -> None:
 @contextmanager
 def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
     """What the functions of the frame path take goes into ``stages``, with all that they call."""
-    cuda = pipeline.detector.device != "cpu"
+    cuda = pipeline.detector.runner.device.type == "cuda"
 
     def watched(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:

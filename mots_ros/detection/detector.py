@@ -36,7 +36,8 @@ class CenterNetDetector:
     ) -> None:
         cuda = runner.device.type == "cuda"
         self.config = config
-        self.device = torch.cuda.get_device_name(runner.device) if cuda else "cpu"
+        device = torch.cuda.get_device_name(runner.device) if cuda else "cpu"
+        self.device = f"{device} in {str(runner.precision).removeprefix('torch.')}"
         self.class_names = runner.net.spec.class_names
         self.runner = runner
         self.head = head

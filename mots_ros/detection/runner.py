@@ -45,6 +45,7 @@ class NetworkRunner:
     def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self.precision = next(net.base.parameters()).dtype
         self._tracker_heads: dict[Path, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []

@@ -56,12 +56,6 @@ class Layout:
         """Where the houses begin."""
         return self.kerb + self.pavement
 
-    def junctions(self, begin: float, end: float) -> list[float]:
-        """The Z of the middle of every junction between two positions."""
-        first = int(np.ceil((begin + self.junction / 2) / self.block))
-        last = int(np.floor((end + self.junction / 2) / self.block))
-        return [k * self.block - self.junction / 2 for k in range(first, last + 1)]
-
 
 class Ground:
     """Paints the lower half of the image."""
