@@ -92,7 +92,8 @@ def measure_drives(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         )
         for group, drive in drives
     ]
-    head = f"{config.detector.weights} at input width {config.detector.input_width}"
+    width = config.detector.input_width or "by the image"
+    head = f"{config.detector.weights}, input width {width}"
     parts = [
         f"{head}, on {detector.device}",
         table(_drive_rows(measured), names=3),

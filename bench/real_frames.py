@@ -95,7 +95,8 @@ def measure_photographs(options: argparse.Namespace) -> tuple[str, dict[str, Any
     scores = measure(drive, truth, detector, threshold)
     titles = ["class", "box AP50", "mask AP50", "mask IoU", "found", "missed", "wrong"]
     rows = [[name, *map(cell, asdict(entry).values())] for name, entry in scores.items()]
-    head = f"{config.detector.weights} at input width {config.detector.input_width}"
+    width = config.detector.input_width or "by the image"
+    head = f"{config.detector.weights}, input width {width}"
     text = f"{head}, {len(drive)} images\n\n{table([titles, *rows], names=1)}"
     values = {name: plain(asdict(entry)) for name, entry in scores.items()}
     return text, {"parameters": config.values(), "images": len(drive), "scores": values}

@@ -41,9 +41,10 @@ class DetectorConfig:
         restart=True,
     )
     input_width: int = parameter(
-        640,
-        "Network input width in pixels, a multiple of 32.",
-        low=64,
+        0,
+        "Network input width in pixels, a multiple of 32; 0 follows the image's shape, so that "
+        "every camera takes the time of 832x256, or less.",
+        low=0,
         high=4096,
         step=32,
         restart=True,

@@ -106,6 +106,23 @@ def test_a_real_network_runs_on_odd_image_sizes() -> None:
     [((375, 1242), (192, 640)), ((480, 640), (480, 640)), ((10, 2000), (32, 640))],
 )
 def test_input_height_follows_the_image(image: tuple[int, int], expected: tuple[int, int]) -> None:
+    letterbox = letterbox_of(image, DetectorConfig(input_width=640))
+    assert letterbox == Letterbox.contain(image, expected)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ((375, 1242), (256, 832)),
+        ((480, 640), (416, 544)),
+        ((1080, 1920), (352, 608)),
+        ((1920, 1080), (640, 352)),
+        ((120, 160), (128, 160)),
+    ],
+)
+def test_input_takes_the_same_time_for_all_cameras(
+    image: tuple[int, int], expected: tuple[int, int]
+) -> None:
     assert letterbox_of(image, DetectorConfig()) == Letterbox.contain(image, expected)
 
 

@@ -204,6 +204,7 @@ def test_history_continues_and_draws(tmp_path: Path) -> None:
         ("{tracker: dior, data: [{kind: street}]}", "expected 'start': the network that dior's"),
         ("head: 3", "'head' must be names with values, not 3"),
         ("{head: {side: 4}, data: [{kind: street}]}", "'head' has no meaning for searchtrack"),
+        ("{start_head: a.pth, data: [{kind: street}]}", "'start_head' has no meaning for searchtr"),
         ("a: [", "cannot be read as YAML"),
     ],
 )

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from mots_ros.commands import train as command
 from mots_ros.commands import training_job
 from mots_ros.nets import checkpoint, head_file
+from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.searchtrack import SearchTrackNet
 from mots_ros.parameter import ConfigError
 from mots_ros.training.loop import TrainingState, train
@@ -160,3 +161,35 @@ def test_a_number_that_the_head_does_not_have(tmp_path: Path) -> None:
     plan = Plan(tracker="dior", start=str(tmp_path / "net.safetensors"), head={"sides": 4})
     with pytest.raises(ConfigError, match="'head': unknown 'sides'; did you mean 'side'?"):
         training_job.training_job(plan, [], [], resume=False)
+
+
+def test_a_head_follows_its_network(samples: SnippetDataset, tmp_path: Path) -> None:
+    """What was learnt beside one network is where training beside another begins."""
+    first, later = small_net(), small_net()
+    with torch.no_grad():
+        later.hm[2].bias += 1  # type: ignore[operator]
+    for name, net in (("first", first), ("later", later)):
+        checkpoint.save(net, tmp_path / f"{name}.safetensors")
+    started = training_job.training_job(
+        plan := Plan(tracker="cstrack", start=str(tmp_path / "first.safetensors")),
+        samples._clips,
+        [1],
+        resume=False,
+    )
+    started.save(started.objective.trained, tmp_path / "head.safetensors")
+    changes = {
+        "start": str(tmp_path / "later.safetensors"),
+        "start_head": str(tmp_path / "head.safetensors"),
+    }
+    torch.manual_seed(1)
+    plan = dataclasses.replace(plan, **changes)
+    following = training_job.training_job(plan, samples._clips, [1], resume=False)
+    learnt = started.objective.trained.state_dict()
+    for name, values in following.objective.trained.state_dict().items():
+        torch.testing.assert_close(values, learnt[name])
+    other = dataclasses.replace(plan, head={"embedding": 8})
+    with pytest.raises(ConfigError, match=r"'start_head': .*embedding=512.*embedding=8"):
+        training_job.training_job(other, samples._clips, [1], resume=False)
+    wrong = dataclasses.replace(plan, tracker="dior")
+    with pytest.raises(CheckpointError, match="expected the head of dior, found that of cstrack"):
+        training_job.training_job(wrong, samples._clips, [1], resume=False)

@@ -90,7 +90,7 @@ def training_job(
     recipe = RECIPES[plan.tracker]
     frames, max_gap = recipe.objective.FRAMES, recipe.objective.MAX_GAP
     snippets = SnippetDataset(clips, weights, crop, plan.seed, frames, max_gap)
-    return _head(plan, snippets, recipe)
+    return _head(plan, snippets, recipe, resume)
 
 
 def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJob:
@@ -104,7 +104,7 @@ def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJo
     return TrainingJob(samples, SearchTrackObjective(net), checkpoint.save, pipeline)
 
 
-def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe) -> TrainingJob:
+def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool) -> TrainingJob:
     network = checkpoint.read(weights_path(plan.start))
     fingerprint = network.fingerprint()
     net = network.network()
@@ -114,7 +114,13 @@ def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe) -> TrainingJo
         if name not in known:
             raise ConfigError(f"'head': unknown '{name}'; {alternatives(str(name), known)}")
     spec = spec_type(**{**recipe.widths(net.spec.channels[2:]), **plan.head})
-    objective = recipe.objective(net, head_type(spec), samples.identities)
+    head = head_type(spec)
+    if plan.start_head and not resume:
+        path = weights_path(plan.start_head)
+        head = head_file.load(path, plan.tracker, None).train()
+        if head.spec != spec:
+            raise ConfigError(f"'start_head': {path} has {head.spec}, the plan asks for {spec}")
+    objective = recipe.objective(net, head, samples.identities)
 
     def save(averaged: nn.Module, path: Path) -> None:
         head_file.save(averaged, spec, plan.tracker, fingerprint, path)

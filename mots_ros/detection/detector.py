@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ from mots_ros.nets.search import boxes_at
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
+INPUT_PIXELS = 256 * 832
+"""Of an input as wide as the image's shape suggests: it takes the same time for all cameras."""
 
 
 class CenterNetDetector:
@@ -119,7 +122,7 @@ class CenterNetDetector:
         """
         if not self._leave.alive:
             self._join()
-        width = self.config.input_width
+        width = self.config.input_width or 832
         height = self.config.input_height or width // 3
         self(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
         self.forget()
@@ -142,16 +145,24 @@ class CenterNetDetector:
 def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterbox:
     """Where an image of this height and width lies in the network's input.
 
-    An ``input_height`` of 0 follows the image's shape.
+    An ``input_height`` of 0 follows the image's shape. So does an ``input_width`` of 0, for inputs
+    of about ``INPUT_PIXELS``, or fewer where the image has fewer.
     """
     height, width = config.input_height, config.input_width
     if config.fit == "keep_small" and image_size[0] <= height:
         return Letterbox.centred(image_size, _padded(image_size), 1.0)
+    if width == 0:
+        suggested = _steps(math.sqrt(INPUT_PIXELS * image_size[1] / image_size[0]))
+        width = min(suggested, _padded(image_size)[1])
     if height == 0:
-        steps = image_size[0] * width / image_size[1] / NETWORK_STRIDE
-        height = NETWORK_STRIDE * max(1, int(np.rint(steps)))
+        height = _steps(image_size[0] * width / image_size[1])
     fit = Letterbox.longer_side if config.fit == "longer_side" else Letterbox.contain
     return fit(image_size, (height, width))
+
+
+def _steps(side: float) -> int:
+    """The nearest side that the network can have."""
+    return NETWORK_STRIDE * max(1, round(side / NETWORK_STRIDE))
 
 
 def _padded(size: tuple[int, int]) -> tuple[int, int]:

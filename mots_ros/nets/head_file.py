@@ -39,8 +39,11 @@ def save(head: nn.Module, spec: Any, tracker: str, fingerprint: str, path: Path)
     write_tensors(path, head, header)
 
 
-def load(path: Path, tracker: str, fingerprint: str) -> Any:
+def load(path: Path, tracker: str, fingerprint: str | None) -> Any:
     """The tracker's head in a file, in evaluation mode.
+
+    ``fingerprint`` is that of the checkpoint of its network; None takes that of any network, as a
+    start for training.
 
     Raises:
         CheckpointError: the file cannot be read, holds another tracker's head, or one that was
@@ -52,7 +55,7 @@ def load(path: Path, tracker: str, fingerprint: str) -> Any:
             f"{path}: expected the head of {tracker}, found "
             + (f"that of {header['tracker']}" if "tracker" in header else "no tracker's head")
         )
-    if header.get("network") != fingerprint:
+    if fingerprint is not None and header.get("network") != fingerprint:
         raise CheckpointError(
             f"{path}: this head was trained beside other weights than 'detector.weights' names; "
             "'tracker.head' must name one of these"

@@ -38,6 +38,11 @@ class Plan:
         "network is taken, and said. For a head, the network that it is for, named as in "
         "detector.weights.",
     )
+    start_head: str = parameter(
+        "",
+        "A head's file to start from, which may be that of another network: so heads follow a "
+        "network that was trained further. Named as in tracker.head.",
+    )
     seed: int = parameter(0, "Another seed, other samples.", low=0, high=2**31)
     crop_height: int = parameter(192, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
     crop_width: int = parameter(384, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
@@ -105,8 +110,9 @@ def load_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
     tracker = values.get("tracker", "searchtrack")
     if tracker != "searchtrack" and not values.get("start"):
         raise ConfigError(f"{path}: expected 'start': the network that {tracker}'s head is for")
-    if tracker == "searchtrack" and values.get("head"):
-        raise ConfigError(f"{path}: 'head' has no meaning for searchtrack, which has none")
+    for key in ("head", "start_head"):
+        if tracker == "searchtrack" and values.get(key):
+            raise ConfigError(f"{path}: '{key}' has no meaning for searchtrack, which has none")
     return Plan(**values)
 
 
