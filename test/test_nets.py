@@ -15,7 +15,7 @@ from mots_ros.nets.dynamic import (
     masks_inside,
     parameter_count,
 )
-from mots_ros.nets.normalise import normalised
+from mots_ros.nets.normalise import MEAN, STD, normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
 from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, SearchTrackNet
@@ -241,7 +241,15 @@ def test_negative_sizes_count_as_none() -> None:
     assert box.tolist() == [[0.5, -1.5, 0.5, 2.5]]
 
 
-def test_normalised_grey_is_near_zero() -> None:
-    image = torch.full((1, 3, 2, 2), 113, dtype=torch.uint8)
-    assert normalised(image).abs().max() < 0.2
-    assert normalised(image).dtype == torch.float32
+def test_normalised_channels() -> None:
+    images = torch.zeros(2, 3, 5, 3, dtype=torch.uint8)
+    images[1, 2, 4] = torch.tensor([255, 0, 100])
+    found = normalised(images)
+    assert found.shape == (2, 3, 3, 5)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    expected = [(v / 255 - m) / s for v, m, s in zip((255, 0, 100), MEAN, STD, strict=True)]
+    assert found[1, :, 2, 4].tolist() == pytest.approx(expected, rel=1e-5)
+    assert found[0, :, 2, 4].tolist() == pytest.approx(
+        [-m / s for m, s in zip(MEAN, STD, strict=True)]
+    )

@@ -111,8 +111,7 @@ class NetworkRunner:
     def _look(self, places: list[_Place]) -> None:
         try:
             images = torch.from_numpy(np.stack([place.image for place in places])).to(self.device)
-            # A channels-last view of the images' own memory: nothing is moved.
-            ladder = self.net.ladder(normalised(images.permute(0, 3, 1, 2)))
+            ladder = self.net.ladder(normalised(images))
             shared = self.net.shared(ladder)
             for i, place in enumerate(places):
                 rungs = tuple(widened(rung[i : i + 1]) for rung in ladder[1:])

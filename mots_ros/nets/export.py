@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mots_ros.nets.folding import fold_normalisation
-from mots_ros.nets.normalise import normalised
+from mots_ros.nets.normalise import MEAN, STD
 from mots_ros.nets.searchtrack import SearchTrackNet
 
 _OPSET = 17
@@ -41,7 +41,8 @@ class Graph(nn.Module):
         ``dynamic_network``.
         """
         net = self.net
-        features = net.features(normalised(image))
+        mean, deviation = (255 * torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+        features = net.features((image - mean) / deviation)
         maps = net.heads(features)
         found = {
             "heat": maps.heat.sigmoid(),

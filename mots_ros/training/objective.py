@@ -38,7 +38,7 @@ class Objective(nn.Module):
 
     def look(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Of all frames, the network's shared features [F, C, h, w] and its ladder."""
-        images = normalised(batch.images.permute(0, 3, 1, 2))
+        images = normalised(batch.images)
         with self._precision(images):
             ladder = self.net.ladder(images)
             return self.net.shared(ladder), [widened(rung) for rung in ladder]
