@@ -66,13 +66,19 @@ def dynamic_network_around(
     Returns:
         Logits [N, h, w].
     """
-    c, n = len(features), len(weights)
-    x, y = corners.unbind(1)
-    regions = _with_coordinates(features).unfold(1, size[0], 1).unfold(2, size[1], 1)[:, y, x]
-    w1, b1, w2, b2, w3, b3 = _layers(weights, centres, c)
-    hidden = torch.baddbmm(b1, w1, regions.transpose(0, 1).flatten(2)).relu_()
-    hidden = torch.baddbmm(b2, w2, hidden).relu_()
-    return torch.baddbmm(b3, w3, hidden).view(n, *size)
+    pixels = _with_coordinates(features)
+    regions = pixels.unfold(1, size[0], 1).unfold(2, size[1], 1)
+    layers = _layers(weights, centres, len(features))
+    values = len(features) * size[0] * size[1]
+    at_once = max(_HIDDEN_VALUES // values, 1) if pixels.is_cpu else max(len(weights), 1)
+    logits = []
+    for part in zip(*(each.split(at_once) for each in (corners, *layers)), strict=True):
+        corner, w1, b1, w2, b2, w3, b3 = part
+        inside = regions[:, corner[:, 1], corner[:, 0]].transpose(0, 1).flatten(2)
+        hidden = torch.baddbmm(b1, w1, inside).relu_()
+        hidden = torch.baddbmm(b2, w2, hidden).relu_()
+        logits.append(torch.baddbmm(b3, w3, hidden))
+    return torch.cat(logits).view(len(weights), *size)
 
 
 def masks_inside(
