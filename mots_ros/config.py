@@ -35,8 +35,8 @@ class DetectorConfig:
     )
     precision: str = parameter(
         "auto",
-        "In what the network computes; auto takes float16 on a GPU, bfloat16 on a processor that "
-        "multiplies in it, float32 on any other.",
+        "In what the network computes; auto takes float16 on a GPU with tensor cores, bfloat16 on "
+        "a processor that multiplies in it, float32 on any other.",
         choices=("auto", "float32", "bfloat16", "float16"),
         restart=True,
     )

@@ -92,7 +92,16 @@ def test_the_best_precision_is_one_that_the_processor_has(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     assert best_precision(torch.device("cpu")) == expected
-    assert best_precision(torch.device("cuda")) == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((6, 1), torch.float32), ((7, 0), torch.float16)]
+)
+def test_the_best_precision_is_one_that_the_gpu_is_fast_in(
+    capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert best_precision(torch.device("cuda")) == expected
 
 
 def test_each_precision_is_a_network_of_its_own() -> None:
