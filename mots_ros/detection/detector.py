@@ -86,12 +86,16 @@ class CenterNetDetector:
             boxes = boxes_at(size, offset, x, y)
         else:
             boxes = torch.stack((x, y, x, y), dim=1) + maps.amodal[0, :, y, x].T
+        # In one piece, best first: a GPU is waited for once to know what it found.
+        found = torch.cat((boxes, scores[:, None], labels[:, None]), dim=1).cpu().numpy()
+        found = found[found[:, 4] > self.config.score_threshold]
+        x, y, boxes = (values[: len(found)] for values in (x, y, boxes))
         masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
-        in_image = glance.letterbox.map_to_image(boxes.cpu().numpy())
+        in_image = glance.letterbox.map_to_image(found[:, :4])
         detections = Detections(
             in_image,
-            scores.cpu().numpy(),
-            labels.cpu().numpy(),
+            found[:, 4],
+            found[:, 5].astype(np.int64),
             masks_at(x, y, in_image) if masks_at else None,
         )
         features = None
@@ -133,12 +137,11 @@ class CenterNetDetector:
         self._leave = weakref.finalize(self, self.runner.leave)
 
     def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Scores, labels, x and y of the peaks above the threshold, over all classes."""
+        """Scores, labels, x and y of the highest peaks over all classes, falling."""
         count = self.config.max_detections
         scores, x, y = top_peaks(heat, self.config.peak_window, count)
         labels = torch.arange(len(heat), device=heat.device).view(-1, 1).expand_as(scores)
-        best, index = scores.flatten().topk(min(count, scores.numel()))
-        index = index[best > self.config.score_threshold]
+        index = scores.flatten().topk(min(count, scores.numel())).indices
         return tuple(values.flatten()[index] for values in (scores, labels, x, y))  # type: ignore[return-value]
 
 

@@ -72,12 +72,13 @@ class SearchTracker:
                 self.config.search_peak_window,
                 self.config.search_candidates,
             )
-        found = letterbox.map_to_image(boxes.cpu().numpy())
+            # In one piece, for the sake of a GPU.
+            proposed = torch.cat((boxes, scores.unsqueeze(2)), dim=2).cpu().numpy()
+        found, trusted = letterbox.map_to_image(proposed[..., :4]), proposed[..., 4]
         if by_filter:
             centre = (found[..., :2] + found[..., 2:]) / 2
             half = (expected[..., 2:] - expected[..., :2]) / 2
             found = np.concatenate([centre - half, centre + half], axis=-1)
-        trusted = scores.cpu().numpy()
         trusted[trusted <= self.config.search_threshold] = 0
         trusted[[track.score < self.config.kernel_threshold for track in tracks]] = 0
         standing = np.full((len(tracks), 1), STANDING_SCORE, np.float32)
