@@ -37,7 +37,7 @@ def test_whole_number_for_a_float() -> None:
         ("detector.score_threshold", True, "must be float, not True"),
         ("detector.max_detections", 2.0, "must be int, not 2.0"),
         ("detector.peak_window", 4, "must be 1 plus a multiple of 2, not 4"),
-        ("detector.input_width", 650, "must be 64 plus a multiple of 32, not 650"),
+        ("detector.input_width", 650, "must be 0 plus a multiple of 32, not 650"),
         ("tracker.siammot", {}, "unknown parameter 'tracker.siammot'"),
         ("tracker.trackrcnn.mask_threshold", 0.5, "must be a list of numbers, not 0.5"),
         ("tracker.trackrcnn.mask_threshold", [], "must be a list of at least one number"),
