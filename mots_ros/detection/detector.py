@@ -23,8 +23,9 @@ from mots_ros.nets.search import boxes_at
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
-INPUT_PIXELS = 256 * 832
-"""Of an input as wide as the image's shape suggests: it takes the same time for all cameras."""
+INPUT_SIZE = (256, 832)
+"""Height and width of the input for KITTI's images, where nothing else is said. Those of other
+shapes get as many pixels: they take the same time."""
 
 
 class CenterNetDetector:
@@ -126,9 +127,7 @@ class CenterNetDetector:
         """
         if not self._leave.alive:
             self._join()
-        width = self.config.input_width or 832
-        height = self.config.input_height or width // 3
-        self(Frame(0, "", np.zeros((height, width, 3), np.uint8)))
+        self(Frame(0, "", np.zeros((*INPUT_SIZE, 3), np.uint8)))
         self.forget()
 
     def _join(self) -> None:
@@ -149,13 +148,13 @@ def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterb
     """Where an image of this height and width lies in the network's input.
 
     An ``input_height`` of 0 follows the image's shape. So does an ``input_width`` of 0, for inputs
-    of about ``INPUT_PIXELS``, or fewer where the image has fewer.
+    of about as many pixels as ``INPUT_SIZE`` has, or fewer where the image has fewer.
     """
     height, width = config.input_height, config.input_width
     if config.fit == "keep_small" and image_size[0] <= height:
         return Letterbox.centred(image_size, _padded(image_size), 1.0)
     if width == 0:
-        suggested = _steps(math.sqrt(INPUT_PIXELS * image_size[1] / image_size[0]))
+        suggested = _steps(math.sqrt(math.prod(INPUT_SIZE) * image_size[1] / image_size[0]))
         width = min(suggested, _padded(image_size)[1])
     if height == 0:
         height = _steps(image_size[0] * width / image_size[1])
