@@ -18,7 +18,7 @@ from typing import Any
 
 import held_out
 from ablations import FULL, NO_SEARCH, trackers
-from terminal import command, config_of, plain, run
+from terminal import command, config_of, network_of, plain, run
 
 from mots_ros.build import build_detector, build_head
 from mots_ros.core.types import Frame, Observation
@@ -92,8 +92,7 @@ def measure_drives(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         )
         for group, drive in drives
     ]
-    width = config.detector.input_width or "by the image"
-    head = f"{config.detector.weights}, input width {width}"
+    head = network_of(config)
     parts = [
         f"{head}, on {detector.device}",
         table(_drive_rows(measured), names=3),

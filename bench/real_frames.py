@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from terminal import command, config_of, plain, run
+from terminal import command, config_of, network_of, plain, run
 
 from mots_ros.build import build_detector
 from mots_ros.core import boxes
@@ -95,8 +95,7 @@ def measure_photographs(options: argparse.Namespace) -> tuple[str, dict[str, Any
     scores = measure(drive, truth, detector, threshold)
     titles = ["class", "box AP50", "mask AP50", "mask IoU", "found", "missed", "wrong"]
     rows = [[name, *map(cell, asdict(entry).values())] for name, entry in scores.items()]
-    width = config.detector.input_width or "by the image"
-    head = f"{config.detector.weights}, input width {width}"
+    head = network_of(config)
     text = f"{head}, {len(drive)} images\n\n{table([titles, *rows], names=1)}"
     values = {name: plain(asdict(entry)) for name, entry in scores.items()}
     return text, {"parameters": config.values(), "images": len(drive), "scores": values}

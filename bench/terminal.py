@@ -61,6 +61,12 @@ def run(
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
 
 
+def network_of(config: Config) -> str:
+    """The weights and their input, for the head of a table."""
+    width = config.detector.input_width or "by the image"
+    return f"{config.detector.weights}, input width {width}"
+
+
 def check_new(path: Path | None) -> None:
     """Raise EvaluationError where something is in the way of a file that will be written."""
     if path is not None and path.exists():

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mots_ros.core.types import Image
 from mots_ros.nets.normalise import normalised
-from mots_ros.nets.precision import widened
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
 
 Backbone = tuple[Tensor, tuple[Tensor, ...]]
@@ -45,7 +44,6 @@ class NetworkRunner:
     def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
-        self.precision = next(net.base.parameters()).dtype
         self._tracker_heads: dict[Path, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
@@ -114,8 +112,7 @@ class NetworkRunner:
             ladder = self.net.ladder(normalised(images))
             shared = self.net.shared(ladder)
             for i, place in enumerate(places):
-                rungs = tuple(widened(rung[i : i + 1]) for rung in ladder[1:])
-                place.seen = shared[i : i + 1], rungs
+                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder[1:])
         except Exception as error:
             for place in places:
                 place.error = error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mots_ros.core.types import FloatArray
+from mots_ros.nets.precision import widened
 from mots_ros.nets.searchtrack import neighbourhoods
 from mots_ros.nets.tracker_head import Seen
 
@@ -162,7 +163,7 @@ class CSTrackHead(nn.Module):
             ladder: the neck's maps from stride 8 on.
             batch, y, x: int64 [N] the frame and the shared map's pixel of every object.
         """
-        maps = (self.context.identity(features), *ladder[:2])
+        maps = (self.context.identity(features), *map(widened, ladder[:2]))
         return F.normalize(self.attention(maps, batch, y, x))
 
     def read(self, seen: Seen) -> FloatArray:

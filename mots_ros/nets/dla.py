@@ -129,8 +129,7 @@ class DLA(nn.Module):
         self.level5 = Tree(depths[3], channels[4], channels[5], passes_root=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B, 3, H, W] -> the maps of levels 2 to 5, strides 4 to 32, in the weights' precision."""
-        image = image.to(self.base_layer[0].weight.dtype)  # type: ignore[arg-type]
+        """[B, 3, H, W] -> the maps of levels 2 to 5, strides 4 to 32."""
         x = self.level1(self.level0(self.base_layer(image)))
         maps = []
         for level in (self.level2, self.level3, self.level4, self.level5):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mots_ros.nets.folding import fold_normalisation
-from mots_ros.nets.normalise import MEAN, STD
+from mots_ros.nets.normalise import statistics
 from mots_ros.nets.searchtrack import SearchTrackNet
 
 _OPSET = 17
@@ -41,7 +41,7 @@ class Graph(nn.Module):
         ``dynamic_network``.
         """
         net = self.net
-        mean, deviation = (255 * torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+        mean, deviation = (channels.view(3, 1, 1) for channels in statistics())
         features = net.features((image - mean) / deviation)
         maps = net.heads(features)
         found = {

@@ -76,9 +76,9 @@ def search(
         Candidate boxes [T, count, 4] in continuous map coordinates, and their scores [T, count].
     """
     pixels = centres - 0.5
+    corners = torch.zeros_like(pixels, dtype=torch.int64)
     if not region:
-        responses = dynamic_network(features.search, kernels, pixels).sigmoid_()
-        scores, x, y = top_peaks(responses, window, count)
+        responses = dynamic_network(features.search, kernels, pixels)
     else:
         height, width = features.search.shape[1:]
         size = min(region, height), min(region, width)
@@ -86,6 +86,6 @@ def search(
         corners = (pixels.round() - pixels.new_tensor((size[1] // 2, size[0] // 2))).clamp(min=0)
         corners = corners.minimum(last).long()
         responses = dynamic_network_around(features.search, kernels, pixels, corners, size)
-        scores, x, y = top_peaks(responses.sigmoid_(), window, count)
-        x, y = x + corners[:, :1], y + corners[:, 1:]
+    scores, x, y = top_peaks(responses.sigmoid_(), window, count)
+    x, y = x + corners[:, :1], y + corners[:, 1:]
     return boxes_at(features.size, features.offset, x, y), scores

@@ -153,6 +153,11 @@ class SearchTrackNet(nn.Module):
         nn.init.constant_(self.hm[2].bias, -2.19)  # type: ignore[arg-type]
         nn.init.constant_(self.sch_weight[2].bias[-1:], -2.19)  # type: ignore[index]
 
+    @property
+    def precision(self) -> torch.dtype:
+        """In what backbone and neck compute."""
+        return next(self.base.parameters()).dtype
+
     def compute_in(self, precision: torch.dtype) -> None:
         """Let backbone, neck and the dense heads' wide layers compute in another precision.
 
@@ -170,7 +175,7 @@ class SearchTrackNet(nn.Module):
 
     def ladder(self, image: Tensor) -> list[Tensor]:
         """Normalised RGB [B, 3, H, W] -> the neck's maps at strides 4, 8, 16 and 32."""
-        return self.dla_up(self.base(image))
+        return self.dla_up(self.base(image.to(self.precision)))
 
     def shared(self, ladder: list[Tensor]) -> Tensor:
         """What all heads see [B, C, H/4, W/4], in float32."""

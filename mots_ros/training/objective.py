@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.normalise import normalised
-from mots_ros.nets.precision import widened
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
 from mots_ros.training.batch import Batch
 from mots_ros.training.losses import heatmap_loss, mask_loss
@@ -41,7 +40,7 @@ class Objective(nn.Module):
         images = normalised(batch.images)
         with self._precision(images):
             ladder = self.net.ladder(images)
-            return self.net.shared(ladder), [widened(rung) for rung in ladder]
+            return self.net.shared(ladder), ladder
 
     def features(self, batch: Batch) -> Tensor:
         """The shared features alone."""

@@ -62,8 +62,7 @@ def draw_triplets(
     Args:
         kinds: which triplets to keep, of "PHN".
     """
-    frame, identity, centre = batch.frame.cpu(), batch.identity.cpu(), batch.centre.cpu()
-    objects = torch.cat((centre - batch.size.cpu() / 2, centre + batch.size.cpu() / 2), dim=1)
+    frame, identity, objects = batch.frame.cpu(), batch.identity.cpu(), batch.boxes.cpu()
     earlier, later = frame % batch.length == 0, frame % batch.length == 1
     boxes = _shaken(objects[earlier], BOX_NOISE, BOX_NOISE, generator)
     before, who = frame[earlier], identity[earlier]
