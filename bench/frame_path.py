@@ -42,7 +42,6 @@ import mots_ros.pipeline
 import mots_ros.trackers.searchtrack
 from mots_ros.build import build_pipeline
 from mots_ros.config import Config
-from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import TrackedFrame
 from mots_ros.data.street import StreetDrive
 from mots_ros.detection.detector import CenterNetDetector
@@ -180,8 +179,8 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, stage in (
             (sys.modules[__name__], "_receive", "receive"),
-            (Letterbox, "warp", "preprocess"),
             (NetworkRunner, "_look", "network"),
+            (NetworkRunner, "_input", "preprocess"),
             (NetworkRunner, "heads", "heads"),
             (CenterNetDetector, "__call__", "detector"),
             (mots_ros.trackers.searchtrack, "search", "search"),
@@ -195,7 +194,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
 
 def _tell_apart(stages: Times) -> None:
     """From what the last tick's functions took in all to what they took themselves."""
-    stages["network"][-1] += stages["heads"][-1]
+    stages["network"][-1] += stages["heads"][-1] - stages["preprocess"][-1]
     last = {stage: values[-1] for stage, values in stages.items()}
     stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
     stages["associate"].append(last["tracker"] - last["search"])

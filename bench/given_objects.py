@@ -28,7 +28,7 @@ class GivenObjects:
     def __call__(self, frame: Frame, sets: list[Detections]) -> list[Observation[SearchFeatures]]:
         """An observation of ``frame`` with each of the sets of detections."""
         letterbox = letterbox_of(frame.size, self._config)
-        features, _ = self._runner(letterbox.warp(frame.image))
+        features, _ = self._runner(frame.image, letterbox)
         maps = self._runner.heads(features)
         offset = None if maps.offset is None else maps.offset[0]
         height, width = letterbox.map_size

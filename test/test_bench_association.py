@@ -178,7 +178,7 @@ def test_kernels_are_read_where_the_objects_are() -> None:
     ]
     both, nothing = look(Frame(0, "", image), sets)
     assert both.letterbox == letterbox and both.detections is sets[0]
-    features, _ = look._runner(image)
+    features, _ = look._runner(image, letterbox)
     x, y = torch.tensor([5, 31]), torch.tensor([6, 15])
     expected = look._runner.net.search_kernels(features, torch.zeros_like(x), y, x)
     torch.testing.assert_close(both.features.kernels, expected)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from mots_ros.core.letterbox import Letterbox
 from mots_ros.detection import runner as module
 from mots_ros.detection.runner import NetworkRunner
 from small_net import small_net
 
 CPU = torch.device("cpu")
+PLAIN = Letterbox.contain((64, 96), (64, 96))
 
 
 @pytest.fixture
@@ -45,11 +47,13 @@ def test_frames_of_one_moment_share_a_pass(
 ) -> None:
     monkeypatch.setattr(module, "GATHER_S", 5.0)
     runner = NetworkRunner(small_net(), CPU)
-    alone = {seed: runner(picture(seed)) for seed in range(3)}
+    alone = {seed: runner(picture(seed), PLAIN) for seed in range(3)}
     for _ in range(3):
         runner.join()
     found = {}
-    together(*(lambda seed=seed: found.update({seed: runner(picture(seed))}) for seed in range(3)))
+    together(
+        *(lambda seed=seed: found.update({seed: runner(picture(seed), PLAIN)}) for seed in range(3))
+    )
     assert passes == [1, 1, 1, 3]
     for seed, (shared, ladder) in alone.items():
         torch.testing.assert_close(found[seed][0], shared)
@@ -62,7 +66,7 @@ def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:
     runner = NetworkRunner(small_net(), CPU)
     runner.join()
     runner.join()
-    runner(picture(0))
+    runner(picture(0), PLAIN)
     assert passes == [1]
 
 
@@ -76,7 +80,7 @@ def test_frames_of_other_sizes_pass_by_themselves(
     sizes = {}
 
     def look(size: tuple[int, int]) -> None:
-        sizes[size] = runner(picture(0, size))[0].shape[2:]
+        sizes[size] = runner(picture(0, size), Letterbox.contain(size, size))[0].shape[2:]
 
     # The second one finds the queue empty but for itself.
     monkeypatch.setattr(module, "GATHER_S", 0.2)
@@ -87,6 +91,6 @@ def test_frames_of_other_sizes_pass_by_themselves(
 
 def test_an_error_reaches_everybody_and_the_next_frame_is_fine() -> None:
     runner = NetworkRunner(small_net(), CPU)
-    with pytest.raises(RuntimeError):
-        runner(np.zeros((64, 96, 5), np.uint8))
-    runner(picture(0))
+    with pytest.raises(ValueError, match=r"expected an image of \(64, 96\)"):
+        runner(picture(0, (32, 64)), PLAIN)
+    runner(picture(0), PLAIN)

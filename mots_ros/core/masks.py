@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
 from mots_ros.core.types import Detections, LabelImage
 
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
+"""A pixel is an object's where its mask is more probable than this."""
 _MARGIN = 0.1
 """How far a mask may leave its box on each side, in parts of the box's size."""
 
@@ -58,14 +59,19 @@ def compose_label_image(
     if masks.shape[1:] != letterbox.map_size:
         raise ValueError(f"expected masks of {letterbox.map_size}, not {masks.shape[1:]}")
     values = pixel_values(ids)
-    order = detections.scores if precedence is None else precedence
-    rows, columns = _enlargement(letterbox, size)
-    surroundings = _surroundings(detections.boxes, letterbox, size).tolist()
+    # From the last to the first, who paints over the others.
+    precedence = detections.scores if precedence is None else precedence
+    order = np.argsort(-precedence, kind="stable")[::-1]
+    surroundings = _surroundings(detections.boxes, letterbox, size)
+    if not isinstance(masks, np.ndarray):
+        in_order = masks[order]
+        return in_order.painted(letterbox, size, surroundings[order], values[order])
+    rows, columns = enlargement(letterbox, size)
     tiles = [
         (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))
-        # From the last to the first, who paints over the others.
-        for index in np.argsort(-order, kind="stable")[::-1].tolist()
-        for left, top, right, bottom in [surroundings[index]]
+        for index, (left, top, right, bottom) in zip(
+            order.tolist(), surroundings[order].tolist(), strict=True
+        )
         for y in range(top, bottom, _TILE)
         for x in range(left, right, _TILE)
     ]
@@ -76,7 +82,7 @@ def compose_label_image(
     ):
         mask = masks[index, first_y:last_y, first_x:last_x]
         probability = rows[top:bottom, first_y:last_y] @ mask @ columns[first_x:last_x, left:right]
-        label_image[top:bottom, left:right][probability > _THRESHOLD] = values[index]
+        label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
     return label_image
 
 
@@ -107,7 +113,7 @@ def _cells_under(pixels: NDArray[np.int64], letterbox: Letterbox) -> NDArray[np.
 
 
 @lru_cache(maxsize=8)
-def _enlargement(
+def enlargement(
     letterbox: Letterbox, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Two matrices [H, h] and [w, W] that enlarge a map [h, w] from the left and from the right.

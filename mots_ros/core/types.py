@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,24 @@ class Frame:
         return self.image.shape[0], self.image.shape[1]
 
 
+class DistantMasks(Protocol):
+    """Masks [N, h, w] that are not in the processor's memory; ``np.asarray`` brings them there."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, index: NDArray[Any]) -> DistantMasks:
+        """Those at ``index`` (integer positions or a boolean mask), in that order."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray: ...
+
+    def painted(
+        self, letterbox: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+    ) -> LabelImage:
+        """A label image of ``size`` on which the masks were painted with their ``values`` [N], each
+        in its window [N, 4] (left, top, right, bottom) and over those before it.
+        """
+
+
 @dataclass(frozen=True)
 class Detections:
     """N objects seen in one frame, in no particular order.
@@ -52,13 +70,14 @@ class Detections:
     scores: [N] in [0, 1].
     labels: int64 [N], an index into the detector's class names.
     masks: [N, h, w] foreground probability on the network's stride-4 map, or None for a detector
-        that finds boxes only. They grow to image size only when they are published.
+        that finds boxes only. They grow to image size only when they are published; on a GPU they
+        stay there until then.
     """
 
     boxes: FloatArray
     scores: FloatArray
     labels: IntArray
-    masks: FloatArray | None = None
+    masks: FloatArray | DistantMasks | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

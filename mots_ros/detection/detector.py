@@ -14,7 +14,8 @@ from torch import Tensor
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import cells_around
-from mots_ros.core.types import Detections, FloatArray, Frame, Observation
+from mots_ros.core.types import Detections, DistantMasks, FloatArray, Frame, Observation
+from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
 from mots_ros.nets.dynamic import dynamic_network, masks_inside
@@ -64,7 +65,7 @@ class CenterNetDetector:
         Where the tracker's head looks ahead, what comes back is of an earlier frame, or nothing.
         """
         letterbox = letterbox_of(frame.size, self.config)
-        raw, ladder = self.runner(letterbox.warp(frame.image))
+        raw, ladder = self.runner(frame.image, letterbox)
         glance = Glance(frame, letterbox, raw, ladder, shared=raw)
         glances = self._window.push(glance) if self._window else [glance]
         return [self._observed(glance) for glance in glances]
@@ -108,14 +109,13 @@ class CenterNetDetector:
 
     def _masks_at(
         self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
-    ) -> FloatArray:
+    ) -> FloatArray | DistantMasks:
         """See ``Seen.masks_at``; ``mask_map`` is [8, h, w]."""
         kernels = self.runner.net.mask_kernels(glance.shared, torch.zeros_like(x), y, x)
         centres = torch.stack((x, y), dim=1).to(mask_map)
         if mask_map.device.type == "cpu":
             return masks_inside(mask_map, kernels, centres, cells_around(boxes, glance.letterbox))
-        masks: FloatArray = dynamic_network(mask_map, kernels, centres).sigmoid().cpu().numpy()
-        return masks
+        return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid())
 
     def sleep(self) -> None:
         """Need the network no longer, for a while."""

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Image
-from mots_ros.nets.normalise import normalised
+from mots_ros.detection.recorded import Recorded
+from mots_ros.nets.normalise import letterboxed, normalised
 from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
 
 Backbone = tuple[Tensor, tuple[Tensor, ...]]
@@ -29,6 +31,7 @@ class _Place:
     """A frame in the queue, and in the end what came of it."""
 
     image: Image
+    letterbox: Letterbox
     seen: Backbone | None = None
     error: Exception | None = None
 
@@ -44,6 +47,8 @@ class NetworkRunner:
     def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self._backbone = Recorded(self._before_heads)
+        self._heads = Recorded(lambda features: tuple(vars(self.net.heads(features)).values()))
         self._tracker_heads: dict[Path, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
@@ -62,6 +67,8 @@ class NetworkRunner:
         with self._network:
             self._users -= 1
             if self._users == 0:
+                self._backbone.forget()
+                self._heads.forget()
                 for module in (self.net, *self._tracker_heads.values()):
                     module.to("cpu")
                 if self.device.type == "cuda":
@@ -79,40 +86,52 @@ class NetworkRunner:
     def heads(self, features: Tensor) -> HeadMaps:
         """The dense heads' maps of shared features, which a tracker may have changed."""
         with self._network:
-            return self.net.heads(features)
+            return HeadMaps(*self._heads(features))
 
-    def __call__(self, image: Image) -> Backbone:
-        """What comes before all heads, of an RGB image [H, W, 3]."""
-        place = _Place(image)
+    def __call__(self, image: Image, letterbox: Letterbox) -> Backbone:
+        """What comes before all heads, of an RGB image [H, W, 3] in a letterbox of its size."""
+        place = _Place(image, letterbox)
         with self._arrival:
             self._waiting.append(place)
             self._arrival.notify()
         with self._network:
             # Whoever comes first looks at the others' frames, too.
             if place.seen is None and place.error is None:
-                self._look(self._gathered(image.shape))
+                self._look(self._gathered(letterbox))
         if place.error is not None:
             raise place.error
         assert place.seen is not None
         return place.seen
 
-    def _gathered(self, shape: tuple[int, ...]) -> list[_Place]:
-        """Take the frames of a shape out of the queue."""
+    def _gathered(self, letterbox: Letterbox) -> list[_Place]:
+        """Take the frames with the same letterbox out of the queue."""
         with self._arrival:
             if self._users > 1:
                 self._arrival.wait_for(lambda: len(self._waiting) >= self._users, GATHER_S)
-            together = [place for place in self._waiting if place.image.shape == shape]
-            self._waiting = [place for place in self._waiting if place.image.shape != shape]
+            together = [place for place in self._waiting if place.letterbox == letterbox]
+            self._waiting = [place for place in self._waiting if place.letterbox != letterbox]
         return together
 
     @torch.inference_mode()
     def _look(self, places: list[_Place]) -> None:
         try:
-            images = torch.from_numpy(np.stack([place.image for place in places])).to(self.device)
-            ladder = self.net.ladder(normalised(images))
-            shared = self.net.shared(ladder)
+            shared, *ladder = self._backbone(self._input(places))
             for i, place in enumerate(places):
-                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder[1:])
+                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder)
         except Exception as error:
             for place in places:
                 place.error = error
+
+    def _input(self, places: list[_Place]) -> Tensor:
+        """Normalised RGB [B, 3, h, w] of frames with the same letterbox."""
+        images, letterbox = [place.image for place in places], places[0].letterbox
+        if self.device.type == "cpu":
+            views = [letterbox.warp(image) for image in images]
+            return normalised(torch.from_numpy(np.stack(views)))
+        # Up they go as they came, once, as bytes.
+        on_device = torch.from_numpy(np.stack(images)).to(self.device)
+        return normalised(letterboxed(on_device, letterbox))
+
+    def _before_heads(self, images: Tensor) -> tuple[Tensor, ...]:
+        ladder = self.net.ladder(images)
+        return self.net.shared(ladder), *ladder[1:]

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from mots_ros.core.types import FloatArray
+from mots_ros.core.types import DistantMasks, FloatArray
 from mots_ros.nets.searchtrack import HeadMaps
 
-MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray]
+MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray | DistantMasks]
 
 
 @dataclass(frozen=True)

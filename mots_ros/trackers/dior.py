@@ -46,7 +46,7 @@ class DIORTracker:
         """See ``Tracker.step``."""
         frame, detections = observation.frame, observation.detections
         tracks = self._book.predict(frame.stamp_ns, self.config.frame_rate)
-        masks = None if detections.masks is None else detections.masks > 0.5
+        masks = None if detections.masks is None else np.asarray(detections.masks) > 0.5
         cost = self._cost(tracks, observation, masks)
         matches = self._match(tracks, cost, frame.stamp_ns)
         memories = _memories(tracks, matches, observation.features, masks, frame.stamp_ns)

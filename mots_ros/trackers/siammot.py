@@ -152,7 +152,7 @@ def _joined(detections: Detections, others: Detections) -> Detections:
     """First the detections, then the others."""
     masks = None
     if detections.masks is not None and others.masks is not None:
-        masks = np.concatenate([detections.masks, others.masks])
+        masks = np.concatenate([np.asarray(detections.masks), np.asarray(others.masks)])
     return Detections(
         np.concatenate([detections.boxes, others.boxes]),
         np.concatenate([detections.scores, others.scores]),

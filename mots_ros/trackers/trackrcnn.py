@@ -153,7 +153,9 @@ def nearest(galleries: Sequence[FloatArray], vectors: FloatArray) -> NDArray[Any
 def _memories(observation: Observation[FloatArray]) -> list[Memory]:
     """What each detection alone is known by."""
     masks: Any = observation.detections.masks
-    masks = [None] * len(observation.detections) if masks is None else masks_in_view(masks)
+    masks = (
+        [None] * len(observation.detections) if masks is None else masks_in_view(np.asarray(masks))
+    )
     vectors = observation.features[:, None]
     return [Memory(mask, vector) for mask, vector in zip(masks, vectors, strict=True)]
 

@@ -1,0 +1,53 @@
+"""Masks that stay on a GPU until they are one label image."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import THRESHOLD, enlargement
+from mots_ros.core.types import FloatArray, IntArray, LabelImage
+
+
+class GpuMasks:
+    """Probabilities [N, h, w] as ``core.types.DistantMasks``, on whatever device they are."""
+
+    def __init__(self, probability: Tensor) -> None:
+        self._probability = probability
+        self.shape = tuple(probability.shape)
+
+    def __getitem__(self, index: NDArray[Any]) -> GpuMasks:
+        chosen = torch.from_numpy(index.copy()).to(self._probability.device)
+        return GpuMasks(self._probability[chosen])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        return np.asarray(self._probability.cpu(), dtype)
+
+    def painted(
+        self, letterbox: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+    ) -> LabelImage:
+        """See ``DistantMasks.painted``."""
+        rows, columns = _enlargement(letterbox, size, self._probability.device)
+        # torch has no uint16 to speak of.
+        label_image = torch.zeros(size, dtype=torch.int16, device=self._probability.device)
+        for mask, (left, top, right, bottom), value in zip(
+            self._probability, windows.tolist(), values.view(np.int16).tolist(), strict=True
+        ):
+            probability = rows[top:bottom] @ mask @ columns[:, left:right]
+            label_image[top:bottom, left:right].masked_fill_(probability > THRESHOLD, value)
+        painted: LabelImage = label_image.cpu().numpy().view(np.uint16)
+        return painted
+
+
+@lru_cache(maxsize=8)
+def _enlargement(
+    letterbox: Letterbox, size: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    rows, columns = (torch.from_numpy(side).to(device) for side in enlargement(letterbox, size))
+    return rows, columns

@@ -1,0 +1,283 @@
+"""What happens on a GPU and not on a processor: the same numbers, here mostly on a processor.
+
+The last tests need a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mots_ros.build import build_pipeline
+from mots_ros.config import Config
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import compose_label_image
+from mots_ros.core.types import Detections, FloatArray
+from mots_ros.data.street import StreetDrive
+from mots_ros.detection import detector as detector_module
+from mots_ros.detection.gpu_masks import GpuMasks
+from mots_ros.detection.recorded import Recorded
+from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets.dynamic import masks_inside
+from mots_ros.nets.normalise import letterboxed, normalised
+from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
+from mots_ros.trackers.searchtrack import SearchTracker
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+
+
+@pytest.mark.parametrize(
+    "letterbox",
+    [
+        Letterbox.contain((375, 1242), (256, 832)),
+        Letterbox.longer_side((375, 1242), (384, 1280)),
+        Letterbox.contain((480, 640), (480, 640)),
+        Letterbox.contain((1080, 1920), (192, 320)),  # less than half, and black on the sides
+        Letterbox.centred((375, 1242), (128, 416), 0.45),  # cut off
+        Letterbox((375, 1242), (256, 832), 0.6, -20.0, 10.0),
+    ],
+    ids=["smaller", "larger", "as it is", "much smaller", "cut off", "anywhere"],
+)
+def test_images_are_sampled_as_opencv_does(letterbox: Letterbox) -> None:
+    """OpenCV knows 32 places between two pixels; here they are a few levels apart."""
+    noise = np.random.default_rng(0).integers(0, 256, (*letterbox.image_size, 3), np.uint8)
+    images = np.stack([cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (2, 4)])
+    found = letterboxed(torch.from_numpy(images), letterbox).numpy()
+    for image, view in zip(images, found, strict=True):
+        expected = letterbox.warp(image)
+        assert view.shape == expected.shape
+        difference = np.abs(view - expected)
+        assert difference.max() < 4 and difference.mean() < 0.5
+
+
+def test_to_normalise_leaves_what_it_is_given() -> None:
+    image = torch.rand(1, 4, 6, 3) * 255
+    before = image.clone()
+    expected = normalised(image.round().to(torch.uint8))
+    torch.testing.assert_close(normalised(image.round()), expected)
+    torch.testing.assert_close(image, before)
+    assert normalised(image).data_ptr() != image.data_ptr()
+
+
+SIZE = (60, 100)
+LETTERBOX = Letterbox.contain(SIZE, (60, 100))
+OBJECTS = st.lists(
+    st.tuples(st.floats(-20, 90), st.floats(-20, 50), st.floats(0, 60), st.floats(0, 40)),
+    max_size=5,
+)
+
+
+@given(OBJECTS, st.integers(0, 2**31))
+@settings(deadline=None)
+def test_label_images_are_composed_as_on_a_processor(
+    objects: list[tuple[float, float, float, float]], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    corners = np.array(objects, np.float32).reshape(-1, 4)
+    boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1)
+    # Probabilities that nowhere come near one half: there the last digit would decide.
+    masks = rng.choice(np.array([0.1, 0.9], np.float32), (len(boxes), 1, 1))
+    masks = np.broadcast_to(masks, (len(boxes), *LETTERBOX.map_size)).copy()
+    scores, ids = rng.random(len(boxes), np.float32), rng.integers(1, 200_000, len(boxes))
+    there: Any = GpuMasks(torch.from_numpy(masks))
+    on_processor, on_gpu = (
+        compose_label_image(
+            Detections(boxes, scores, np.zeros(len(boxes), np.int64), held), ids, LETTERBOX, SIZE
+        )
+        for held in (masks, there)
+    )
+    assert on_gpu.dtype == np.uint16
+    np.testing.assert_array_equal(on_gpu, on_processor)
+
+
+def test_masks_that_stay_on_a_gpu_are_an_array_to_whoever_asks() -> None:
+    masks = np.random.default_rng(0).random((4, 3, 5), np.float32)
+    there = GpuMasks(torch.from_numpy(masks))
+    assert there.shape == masks.shape
+    np.testing.assert_array_equal(np.asarray(there), masks)
+    np.testing.assert_array_equal(np.asarray(there) > 0.5, masks > 0.5)
+    chosen: NDArray[Any]
+    for chosen in (np.array([2, 0]), np.array([True, False, False, True]), np.arange(4)[::-1]):
+        np.testing.assert_array_equal(np.asarray(there[chosen]), masks[chosen])
+        assert there[chosen].shape == masks[chosen].shape
+
+
+@pytest.mark.parametrize(
+    "tracker", ["searchtrack", "sort", "trackrcnn", "siammot", "dior", "cstrack"]
+)
+def test_every_tracker_takes_masks_that_stay_on_a_gpu(
+    tracker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = StreetDrive(seed=3, length=4, size=(192, 640))
+    config = Config().with_values({"tracker.name": tracker, "detector.input_width": 320})
+
+    def label_images() -> list[NDArray[np.uint16]]:
+        pipeline = build_pipeline(config)
+        tracked = [result for item in drive for result in pipeline.step(item.frame)]
+        return [result.label_image for result in tracked + pipeline.finish()]
+
+    def held(*arguments: Any) -> GpuMasks:
+        return GpuMasks(torch.from_numpy(masks_inside(*arguments)))
+
+    expected = label_images()
+    monkeypatch.setattr(detector_module, "masks_inside", held)
+    found = label_images()
+    assert len(found) == len(expected) == 4 and expected[-1].any()
+    for mine, other in zip(found, expected, strict=True):
+        assert (mine != other).mean() < 1e-4
+
+
+@pytest.mark.parametrize("spec", [LIGHT, DLA34], ids=["light", "dla34"])
+def test_nothing_in_a_network_waits_for_its_device_or_brings_it_anything(spec: NetworkSpec) -> None:
+    """A CUDA graph cannot hold either; tensors that have no values refuse both."""
+    with torch.device("meta"), torch.inference_mode():
+        net = SearchTrackNet(spec).eval()
+        images = torch.empty(1, 3, 64, 96)
+        ladder = net.ladder(images)
+        maps = net.heads(net.shared(ladder))
+    assert maps.heat.shape == (1, 2, 16, 24) and maps.heat.is_meta
+
+
+class OnGpu(torch.Tensor):
+    """Says that it is on a GPU."""
+
+    is_cuda = True
+
+
+class FakeGraph:
+    """As a CUDA graph: it writes what the work makes of the same inputs to the same outputs."""
+
+    replays = 0
+
+    def replay(self) -> None:
+        FakeGraph.replays += 1
+        for output, value in zip(self.outputs, self.work(self.given), strict=True):
+            if output is not None:
+                output.copy_(value)
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """Doubles and trebles tensors, with a CUDA that is made up."""
+    seen: list[tuple[Tensor, tuple[Any, ...]]] = []
+
+    def work(given: Tensor) -> tuple[Any, ...]:
+        if given.shape == (3,):
+            raise RuntimeError("operation not permitted when stream is capturing")
+        found = (2 * given, None, 3 * given)
+        seen.append((given, found))
+        return found
+
+    @contextmanager
+    def capture(graph: FakeGraph, **_: Any) -> Iterator[None]:
+        yield
+        graph.given, graph.outputs = seen[-1]
+        graph.work = work
+
+    class Stream:
+        def wait_stream(self, other: Any) -> None:
+            pass
+
+    @contextmanager
+    def stream(_: Stream) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(FakeGraph, "replays", 0)
+    return Recorded(work)
+
+
+def on_gpu(*values: float) -> Tensor:
+    return torch.tensor(values).as_subclass(OnGpu)
+
+
+def test_what_was_recorded_is_replayed_for_every_frame(recorded: Recorded) -> None:
+    first, second = recorded(on_gpu(1, 2)), recorded(on_gpu(3, 4))
+    other_shape = recorded(on_gpu(5))
+    assert FakeGraph.replays == 3
+    # What came of the first frame is still what it was.
+    assert [first[0].tolist(), first[1], first[2].tolist()] == [[2, 4], None, [3, 6]]
+    assert second[2].tolist() == [9, 12] and other_shape[0].tolist() == [10]
+
+
+def test_recordings_can_be_forgotten(recorded: Recorded) -> None:
+    recorded(on_gpu(1, 2))
+    recorded.forget()
+    assert not recorded._recordings
+    assert recorded(on_gpu(2, 3))[0].tolist() == [4, 6]
+
+
+def test_a_processor_has_nothing_to_record(recorded: Recorded) -> None:
+    assert recorded(torch.ones(2))[0].tolist() == [2, 2]
+    assert FakeGraph.replays == 0
+
+
+def test_what_cannot_be_recorded_runs_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refusing(graph: FakeGraph, **_: Any) -> Any:
+        raise RuntimeError("CUDA error: operation not permitted")
+
+    monkeypatch.setattr(torch.cuda, "graph", refusing)
+    for value in (1.0, 2.0):
+        assert recorded(on_gpu(value))[0].tolist() == [2 * value]
+    assert FakeGraph.replays == 0
+    assert [record.message for record in caplog.records] == [
+        "going on without a CUDA graph: CUDA error: operation not permitted"
+    ]
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_recorded_network_gives_what_it_gives_unrecorded(precision: str) -> None:
+    torch.manual_seed(0)
+    net = SearchTrackNet(LIGHT)
+    net.compute_in(getattr(torch, precision))
+    runner = NetworkRunner(net, torch.device("cuda"))
+    runner.join()
+    letterbox = Letterbox.contain((96, 160), (96, 160))
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (96, 160, 3), np.uint8) for _ in range(3)]
+    seen = [runner(image, letterbox) for image in images]
+    with torch.inference_mode():
+        for image, (shared, rungs) in zip(images, seen, strict=True):
+            given = torch.from_numpy(image)[None].cuda()
+            ladder = net.ladder(normalised(letterboxed(given, letterbox)))
+            torch.testing.assert_close(shared, net.shared(ladder), rtol=1e-2, atol=1e-2)
+            torch.testing.assert_close(rungs[0], ladder[1], rtol=1e-2, atol=1e-2)
+            expected = net.heads(shared)
+            torch.testing.assert_close(
+                runner.heads(shared).search, expected.search, rtol=1e-2, atol=1e-2
+            )
+    assert runner._backbone._recordings and not runner._backbone._refused
+    runner.leave()
+    assert not runner._backbone._recordings
+
+
+@needs_gpu
+def test_a_gpu_tracks_as_a_processor_does() -> None:
+    drive = StreetDrive(seed=3, length=12)
+
+    def tracked(device: str) -> list[FloatArray]:
+        values = {"detector.device": device, "detector.precision": "float32"}
+        pipeline = build_pipeline(Config().with_values(values))
+        assert isinstance(pipeline.tracker, SearchTracker)
+        results = [result for item in drive for result in pipeline.step(item.frame)]
+        return [(result.label_image > 0).astype(np.float32) for result in results]
+
+    for mine, other in zip(tracked("cuda"), tracked("cpu"), strict=True):
+        assert (mine != other).mean() < 0.01
