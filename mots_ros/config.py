@@ -266,6 +266,13 @@ class TrackerConfig:
         "released takes sizes from the size map, and the last box where the search finds nothing.",
         choices=("filter", "released"),
     )
+    standing_score: float = parameter(
+        0.7,
+        "What the box where a track should be counts for, among candidates that count for their "
+        "search score; the released program has 0.5.",
+        low=0.0,
+        high=1.0,
+    )
     search_region: int = parameter(
         33,
         "Side of the square around its prediction in which each object is searched for, in pixels "
@@ -291,6 +298,14 @@ class TrackerConfig:
         low=0.1,
         high=1000.0,
         restart=True,
+    )
+    velocity_noise: float = parameter(
+        0.1,
+        "What each frame adds to the variance of an object's velocity in the image, in (pixels a "
+        "frame)²: with more, the motion filter follows turns sooner, and jitter too. SORT and the "
+        "released program have 0.01.",
+        low=0.0,
+        high=1e4,
     )
     trackrcnn: TrackRCNNConfig = field(default_factory=TrackRCNNConfig)
     siammot: SiamMOTConfig = field(default_factory=SiamMOTConfig)

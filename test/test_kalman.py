@@ -140,3 +140,16 @@ def test_many_states_at_once_equal_filterpy_one_by_one(corners, steps):
         ]
     for found, expected in zip(together, zip(*alone, strict=True), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_more_noise_follows_a_turn_sooner():
+    """An object that stood begins to drive: how far behind is each filter three frames later?"""
+    behind = []
+    for noise in (0.01, 0.1, 10.0):
+        mean, covariance = kalman.initiate(BOX)
+        for step in range(20):
+            mean, covariance = kalman.predict(mean, covariance, 1.0, noise)
+            shift = 6.0 * max(0, step - 16)
+            mean, covariance = kalman.update(mean, covariance, BOX + np.array([shift, 0, shift, 0]))
+        behind.append(120 + 18 - mean[0])
+    assert behind[0] > 1.2 * behind[1] > 2 * behind[2] > 0

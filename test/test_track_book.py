@@ -46,7 +46,7 @@ def see_the_first_again(book, config=CONFIG, **keywords):
 
 def test_a_track_is_born_and_reported_at_once():
     book = TrackBook()
-    assert book.predict(0, 10.0) == ()
+    assert book.predict(0, CONFIG) == ()
     tracked = book.advance(detections(2), matches(0, 2), CONFIG, memories=["left", "right"])
     assert tracked.ids.tolist() == [1, 2] and tracked.ids.dtype == np.int64
     assert len(tracked.detections) == 2
@@ -158,23 +158,23 @@ def test_ids_are_not_given_again_after_clearing():
 )
 def test_tracks_move_by_the_time_that_passed(elapsed_ns, frames):
     book = TrackBook()
-    book.predict(5 * FRAME_NS, 10.0)
+    book.predict(5 * FRAME_NS, CONFIG)
     book.advance(detections(1), matches(0, 1), CONFIG)
     (born,) = book.tracks
     velocity = np.array([0, 0, 0, 0, 8.0, 0, 0])
     book.tracks = (replace(born, mean=born.mean + velocity),)
-    (track,) = book.predict(5 * FRAME_NS + elapsed_ns, 10.0)
+    (track,) = book.predict(5 * FRAME_NS + elapsed_ns, CONFIG)
     assert book.tracks == (track,)
     np.testing.assert_allclose(track.mean - born.mean - velocity, [8 * frames, *[0] * 6])
 
 
 def test_time_starts_anew_after_clearing():
     book = TrackBook()
-    book.predict(10**18, 10.0)
+    book.predict(10**18, CONFIG)
     book.clear()
     book.advance(detections(1), matches(0, 1), CONFIG)
     (before,) = book.tracks
-    (after,) = book.predict(5, 10.0)
+    (after,) = book.predict(5, CONFIG)
     np.testing.assert_array_equal(after.covariance, before.covariance)
 
 
@@ -185,7 +185,7 @@ def test_whatever_happens_ids_ascend_and_lives_are_consistent(frames, confirm_hi
     book = TrackBook()
     ever: set[int] = set()
     for number, seen in enumerate(frames):
-        live = {track.id for track in book.predict(number * FRAME_NS, 10.0)}
+        live = {track.id for track in book.predict(number * FRAME_NS, CONFIG)}
         rows = [row for row, hit in enumerate(seen[: len(live)]) if hit]
         pairs = [(row, column) for column, row in enumerate(rows)]
         found = detections(len(pairs) + 1)
@@ -234,7 +234,7 @@ def test_lives_and_associations_equal_the_reference(name, method):
     book = TrackBook()
     ours_of: dict[int, int] = {}
     for number, (found, searched, expected) in enumerate(reference_frames(reference, method)):
-        tracks = book.predict(number * FRAME_NS, 10.0)
+        tracks = book.predict(number * FRAME_NS, CONFIG)
         candidates = np.zeros((len(tracks), 3, 4))
         scores = np.zeros((len(tracks), 3))
         for row, track in enumerate(tracks):

@@ -20,7 +20,9 @@ Covariance = NDArray[np.float64]
 _AREA, _AREA_VELOCITY = 2, 6
 _VELOCITY_OF = ((0, 4), (1, 5), (_AREA, _AREA_VELOCITY))
 
-_PROCESS_NOISE = np.diag([1.0, 1.0, 1.0, 1.0, 1e-2, 1e-2, 1e-4])
+VELOCITY_NOISE = 1e-2
+"""What a frame adds to the variance of the centre's velocity, where nothing else is said: SORT's
+choice, in (pixels a frame)²."""
 _MEASUREMENT_NOISE = np.diag([1.0, 1.0, 10.0, 10.0])
 _INITIAL_COVARIANCE = np.diag([10.0, 10.0, 10.0, 10.0, 1e4, 1e4, 1e4])
 _MEASUREMENT = np.eye(4, 7)
@@ -34,7 +36,9 @@ def initiate(box: NDArray[Any]) -> tuple[Mean, Covariance]:
     return np.concatenate([measured, at_rest], axis=-1), covariance.copy()
 
 
-def predict(mean: Mean, covariance: Covariance, dt: float) -> tuple[Mean, Covariance]:
+def predict(
+    mean: Mean, covariance: Covariance, dt: float, velocity_noise: float = VELOCITY_NOISE
+) -> tuple[Mean, Covariance]:
     """The states [..., 7] ``dt`` frames later; process noise grows in proportion to ``dt``.
 
     An area that would shrink to nothing stays as it is and loses its velocity.
@@ -44,7 +48,8 @@ def predict(mean: Mean, covariance: Covariance, dt: float) -> tuple[Mean, Covari
         transition[position, velocity] = dt
     mean = mean.copy()
     mean[mean[..., _AREA] + dt * mean[..., _AREA_VELOCITY] <= 0, _AREA_VELOCITY] = 0
-    return mean @ transition.T, _around(transition, covariance) + dt * _PROCESS_NOISE
+    noise = np.diag([1.0, 1.0, 1.0, 1.0, velocity_noise, velocity_noise, 1e-4])
+    return mean @ transition.T, _around(transition, covariance) + dt * noise
 
 
 def update(mean: Mean, covariance: Covariance, box: NDArray[Any]) -> tuple[Mean, Covariance]:

@@ -36,16 +36,16 @@ class TrackBook:
         self.tracks = ()
         self._stamp_ns = None
 
-    def predict(self, stamp_ns: int, frame_rate: float) -> tuple[Track, ...]:
+    def predict(self, stamp_ns: int, config: TrackerConfig) -> tuple[Track, ...]:
         """Bring every live track to the frame of ``stamp_ns`` and return them, oldest first.
 
-        ``frame_rate`` in Hz turns time into the frames that the motion filter counts. A stamp
-        before the last one counts as the same moment.
+        The configured frame rate turns time into the frames that the motion filter counts. A
+        stamp before the last one counts as the same moment.
         """
         elapsed = 0 if self._stamp_ns is None else stamp_ns - self._stamp_ns
-        dt = min(max(elapsed * frame_rate / 1e9, 0.0), _LONGEST_STEP)
+        dt = min(max(elapsed * config.frame_rate / 1e9, 0.0), _LONGEST_STEP)
         self._stamp_ns = stamp_ns
-        means, covariances = kalman.predict(*_states(self.tracks), dt)
+        means, covariances = kalman.predict(*_states(self.tracks), dt, config.velocity_noise)
         self.tracks = tuple(
             replace(track, mean=mean, covariance=covariance)
             for track, mean, covariance in zip(self.tracks, means, covariances, strict=True)

@@ -33,7 +33,7 @@ class CSTracker:
     def step(self, observation: Observation[FloatArray]) -> TrackedDetections:
         """See ``Tracker.step``."""
         detections, embeddings = observation.detections, observation.features
-        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         by_looks, by_overlap = self._costs(tracks, detections, embeddings)
         matches = assignment.hungarian(by_looks)
         matches = assignment.continued(matches, by_overlap, assignment.hungarian)

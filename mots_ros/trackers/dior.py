@@ -45,7 +45,7 @@ class DIORTracker:
     def step(self, observation: Observation[FloatArray]) -> TrackedDetections:
         """See ``Tracker.step``."""
         frame, detections = observation.frame, observation.detections
-        tracks = self._book.predict(frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(frame.stamp_ns, self.config)
         masks = None if detections.masks is None else np.asarray(detections.masks) > 0.5
         cost = self._cost(tracks, observation, masks)
         matches = self._match(tracks, cost, frame.stamp_ns)

@@ -13,9 +13,6 @@ from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 from mots_ros.nets.search import SearchFeatures, search
 
-STANDING_SCORE = 0.5
-"""What the box where a track should be counts for, beside those that its search finds."""
-
 
 class SearchTracker:
     """The dynamic search tracker (paper, section 3.3).
@@ -31,7 +28,7 @@ class SearchTracker:
     def step(self, observation: Observation[SearchFeatures]) -> TrackedDetections:
         """See ``Tracker.step``."""
         detections, features = observation.detections, observation.features
-        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         candidates, scores = self._propose(tracks, features, observation.letterbox)
         affinity = search_affinity(candidates, scores, detections.boxes)
         labels = np.array([track.label for track in tracks])
@@ -81,7 +78,7 @@ class SearchTracker:
             found = np.concatenate([centre - half, centre + half], axis=-1)
         trusted[trusted <= self.config.search_threshold] = 0
         trusted[[track.score < self.config.kernel_threshold for track in tracks]] = 0
-        standing = np.full((len(tracks), 1), STANDING_SCORE, np.float32)
+        standing = np.full((len(tracks), 1), self.config.standing_score, np.float32)
         if not by_filter:
             standing[trusted.any(axis=1)] = 0
         return (

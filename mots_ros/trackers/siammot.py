@@ -44,7 +44,7 @@ class SiamMOTTracker:
     def step(self, observation: Observation[SiamMOTFeatures]) -> TrackedDetections:
         """See ``Tracker.step``."""
         detections, settings = observation.detections, self.config.siammot
-        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         labels = np.array([track.label for track in tracks], np.int64)
         found, visibility = self._follow(tracks, observation)
         strongest = boxes.strongest(

@@ -26,7 +26,7 @@ class SortTracker:
     def step(self, observation: Observation[Any]) -> TrackedDetections:
         """See ``Tracker.step``."""
         detections = observation.detections
-        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         expected = kalman.box_of(np.array([track.mean for track in tracks]).reshape(-1, 7))
         affinity = boxes.iou(expected, detections.boxes)
         labels = np.array([track.label for track in tracks])

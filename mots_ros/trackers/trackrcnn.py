@@ -57,7 +57,7 @@ class TrackRCNNTracker:
     def step(self, observation: Observation[FloatArray]) -> TrackedDetections:
         """See ``Tracker.step``; the features are association vectors [N, D]."""
         detections, settings = observation.detections, self.config.trackrcnn
-        tracks = self._book.predict(observation.frame.stamp_ns, self.config.frame_rate)
+        tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         view = View.of(observation.frame, observation.letterbox)
         memories = _memories(observation)
         least = _of_class(settings.confidence, detections.labels)
