@@ -21,7 +21,7 @@ from mots_ros.training.plan import Plan
 from mots_ros.training.searchtrack import SearchTrackObjective
 from toy_drive import toy_clip
 
-FRAMES, WIDTH, SCALE = 10, 512, 0.5
+FRAMES, WIDTH, SCALE = 10, 416, 0.5
 SMALL = dataclasses.replace(LIGHT, channels=(8, 8, 16, 16, 16, 16), head_channels=16)
 WHOLE = np.array([[SCALE, 0, SCALE / 2 - 0.5], [0, SCALE, SCALE / 2 - 0.5]])
 
@@ -56,5 +56,5 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path) -> None:
     runner = NetworkRunner(state.averaged, device)
     detector = CenterNetDetector(runner, config.detector, SearchHead(runner.net))
     scores, picture = validate(Pipeline(detector, SearchTracker(config.tracker)), [ten])
-    assert picture.shape == (256, 1024, 3)
+    assert picture.shape == (256, 832, 3)
     assert min(scores.values()) > 95, scores

@@ -27,7 +27,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 def test_clip_is_the_drive_at_training_size(clip: Clip) -> None:
-    assert clip.images.shape == (16, 256, 1024, 3)
+    assert clip.images.shape == (16, 256, 832, 3)
     assert clip.scale == 0.5
     np.testing.assert_array_equal(clip.boxes[0][1001], [80, 96, 208, 160])
     assert sorted(clip.boxes[10]) == [1001]

@@ -21,8 +21,8 @@ class ToyDrive:
 
     def __iter__(self) -> Iterator[AnnotatedFrame]:
         for t in range(len(self)):
-            image = np.full((128, 512, 3), 90, np.uint8)
-            instances = np.zeros((128, 512), np.uint16)
+            image = np.full((128, 416, 3), 90, np.uint8)
+            instances = np.zeros((128, 416), np.uint16)
             instances[48:80, 40 + 12 * t : 104 + 12 * t] = 1001
             if t < 10:
                 instances[32:96, 300:324] = 2001

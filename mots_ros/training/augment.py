@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mots_ros.core.types import FloatArray, Image
 from mots_ros.training.clips import Clip, random_instance
 
-SCALES = (0.6, 1.3)
-"""Network pixels per stored pixel: at a stored width of 1024, inputs 610 to 1330 pixels wide."""
+SCALES = (0.65, 1.35)
+"""Network pixels per stored pixel: at a stored width of 832, inputs 540 to 1120 pixels wide."""
 FOCUS = 0.5
 """The share of crops that look at an object."""
 
