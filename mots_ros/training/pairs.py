@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mots_ros.config import TrackerConfig
 from mots_ros.core import kalman
 from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.types import FloatArray, Image, IntArray
@@ -25,7 +24,6 @@ GAPS = np.array([0.1, 0.4, 0.15, 0.1, *[0.25 / 9] * 9])
 """How often two frames are 0, 1, 2 ... frames apart: neighbours are what a tracker meets most; what
 comes back from behind something looks as it did many frames ago."""
 HISTORY = 5
-VELOCITY_NOISE = TrackerConfig().velocity_noise
 MISS_RATE = 0.15
 BOX_NOISE = 0.03
 GUESTS, GUEST_RATE = 4, 0.3
@@ -139,7 +137,7 @@ def _expected_centre(
     state = None
     for frame in range(max(0, earlier - HISTORY), later + 1):
         if state is not None:
-            state = kalman.predict(*state, 1.0, VELOCITY_NOISE)
+            state = kalman.predict(*state, 1.0)
         box = clip.boxes[frame].get(instance)
         # The tracker reads the object's kernel in ``earlier``: it was certainly seen there.
         if box is None or frame > earlier or (frame < earlier and rng.random() < MISS_RATE):
