@@ -28,16 +28,17 @@ class GivenObjects:
     def __call__(self, frame: Frame, sets: list[Detections]) -> list[Observation[SearchFeatures]]:
         """An observation of ``frame`` with each of the sets of detections."""
         letterbox = letterbox_of(frame.size, self._config)
-        features, _ = self._runner(frame.image, letterbox)
+        features = self._runner(frame.image, letterbox)
         maps = self._runner.heads(features)
         offset = None if maps.offset is None else maps.offset[0]
         height, width = letterbox.map_size
+        shared = features.shared
         observations = []
         for detections in sets:
             centres = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
             cells = np.floor(letterbox.image_to_map(centres)).astype(np.int64)
-            x, y = torch.from_numpy(cells.clip(0, (width - 1, height - 1))).to(features.device).T
-            kernels = self._runner.net.search_kernels(features, torch.zeros_like(x), y, x)
+            x, y = torch.from_numpy(cells.clip(0, (width - 1, height - 1))).to(shared.device).T
+            kernels = self._runner.net.search_kernels(shared, torch.zeros_like(x), y, x)
             observations.append(
                 Observation(
                     frame,

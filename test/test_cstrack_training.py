@@ -15,6 +15,8 @@ from snippet_batches import snippets
 
 def objective() -> CSTrackObjective:
     net = small_net()
+    # The attention's bottleneck is one channel wide; of some seeds' it is dead.
+    torch.manual_seed(3)
     head = CSTrackHead(CSTrackSpec((8, 8, 8), width=4, embedding=16))
     return CSTrackObjective(net, head, identities=5).train()
 
@@ -22,15 +24,15 @@ def objective() -> CSTrackObjective:
 def test_losses_are_those_of_detection_and_a_fiftieth_of_identity() -> None:
     """Equation 10; as the reciprocal network starts, detection's are those of the network alone."""
     trained, batch = objective(), snippets(objects=2, length=2)
-    features, ladder = trained.look(batch)
+    features = trained.features(batch)
     losses = trained(batch)
-    first = features[::2]
-    alone = detection_losses(trained.net, first, trained.net.heads(first), batch.step(0))
+    first = features.of(slice(None, None, 2))
+    alone = detection_losses(trained.net, first.shared, trained.net.heads(first), batch.step(0))
     assert losses.keys() == {*alone, "identity", "batch identity"}
     for name, loss in alone.items():
         torch.testing.assert_close(losses[name], loss)
     x, y = batch.place.unbind(1)
-    embeddings = trained.head(features, tuple(ladder[1:]), batch.frame, y, x)
+    embeddings = trained.head(features.shared, features.ladder, batch.frame, y, x)
     expected = 0.02 * trained.identity(embeddings, batch.identity)
     torch.testing.assert_close(losses["identity"], expected)
     expected = 0.2 * batch_identity_loss(embeddings, batch.identity)

@@ -15,10 +15,11 @@ from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import parameter_count
 from mots_ros.nets.search import SearchHead
-from mots_ros.nets.searchtrack import LIGHT, HeadMaps, SearchTrackNet
+from mots_ros.nets.searchtrack import LIGHT, Features, HeadMaps, SearchTrackNet
 
 CPU = torch.device("cpu")
 CONFIG = DetectorConfig(input_width=256, input_height=64)
+COARSE = replace(LIGHT, fine_masks=False)
 FRAME = Frame(5, "camera", np.zeros((128, 512, 3), np.uint8))
 
 
@@ -26,13 +27,10 @@ class DrawnNet(SearchTrackNet):
     """Sees one pedestrian of 4 x 8 map pixels at map pixel (20, 6), whatever the image; its mask
     is everything at and right of column 19."""
 
-    def ladder(self, image: Tensor) -> list[Tensor]:
-        return [torch.zeros(1, 1, 16, 64)]
+    def features(self, image: Tensor) -> Features:
+        return Features(torch.zeros(1, 1, 16, 64), None, ())
 
-    def shared(self, ladder: list[Tensor]) -> Tensor:
-        return ladder[0]
-
-    def heads(self, features: Tensor) -> HeadMaps:
+    def heads(self, features: Features) -> HeadMaps:
         heat = torch.full((1, 2, 16, 64), -9.0)
         heat[0, 1, 6, 20] = 2.0
         size = torch.tensor([4.0, 8.0]).view(1, 2, 1, 1).expand(1, 2, 16, 64)
@@ -56,7 +54,7 @@ class DrawnNet(SearchTrackNet):
 
 
 def test_one_object_in_image_pixels() -> None:
-    net = DrawnNet(LIGHT)
+    net = DrawnNet(COARSE)
     detector = CenterNetDetector(NetworkRunner(net, CPU), CONFIG, SearchHead(net))
     (observation,) = detector(FRAME)
     found = observation.detections
@@ -70,17 +68,17 @@ def test_one_object_in_image_pixels() -> None:
     assert found.masks.shape == (1, 16, 64)
     # The mask is the object's network inside its box, and a little around it.
     drawn = np.arange(64) >= np.full((16, 1), 19)
-    ((left, top, right, bottom),) = cells_around(found.boxes, observation.letterbox)
+    ((left, top, right, bottom),) = cells_around(found.boxes, observation.letterbox.reduced(4))
     assert left < 18 and right > 22 and top < 2 and bottom > 10
     inside = np.zeros((16, 64), bool)
     inside[top:bottom, left:right] = True
-    np.testing.assert_array_equal(found.masks[0] > 0.5, drawn & inside)
+    np.testing.assert_array_equal(np.asarray(found.masks)[0] > 0.5, drawn & inside)
     assert observation.features.kernels.shape == (1, 593)
 
 
 def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
     config = DetectorConfig(input_width=256, input_height=64, score_threshold=0.95)
-    net = DrawnNet(LIGHT)
+    net = DrawnNet(COARSE)
     detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(net))
     (observation,) = detector(FRAME)
     assert len(observation.detections) == 0
@@ -147,13 +145,13 @@ def test_the_longer_side_takes_the_width() -> None:
 class AmodalNet(DrawnNet):
     """The pedestrian as a MOT17 model sees it: the whole body by its edges, no mask."""
 
-    def heads(self, features: Tensor) -> HeadMaps:
+    def heads(self, features: Features) -> HeadMaps:
         edges = torch.tensor([-3.0, -8.0, 3.0, 12.0]).view(1, 4, 1, 1).expand(1, 4, 16, 64)
         return replace(super().heads(features), amodal=edges, mask=None)
 
 
 def test_whole_objects_may_leave_the_image_and_need_no_masks() -> None:
-    detector = CenterNetDetector(NetworkRunner(AmodalNet(LIGHT), CPU), CONFIG)
+    detector = CenterNetDetector(NetworkRunner(AmodalNet(COARSE), CPU), CONFIG)
     (observation,) = detector(FRAME)
     found = observation.detections
     # From map pixel (20, 6) on; a map pixel is 8 image pixels.

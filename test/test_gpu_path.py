@@ -21,14 +21,13 @@ from torch import Tensor
 from mots_ros.build import build_pipeline
 from mots_ros.config import Config
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import compose_label_image
+from mots_ros.core.masks import WindowedMasks, compose_label_image
 from mots_ros.core.types import Detections, FloatArray
 from mots_ros.data.street import StreetDrive
 from mots_ros.detection import detector as detector_module
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.recorded import Recorded
 from mots_ros.detection.runner import NetworkRunner
-from mots_ros.nets.dynamic import masks_inside
 from mots_ros.nets.normalise import letterboxed, normalised
 from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 from mots_ros.trackers.searchtrack import SearchTracker
@@ -127,10 +126,11 @@ def test_every_tracker_takes_masks_that_stay_on_a_gpu(
         return [result.label_image for result in tracked + pipeline.finish()]
 
     def held(*arguments: Any) -> GpuMasks:
-        return GpuMasks(torch.from_numpy(masks_inside(*arguments)))
+        masks = WindowedMasks(*arguments)
+        return GpuMasks(torch.from_numpy(np.asarray(masks)))
 
     expected = label_images()
-    monkeypatch.setattr(detector_module, "masks_inside", held)
+    monkeypatch.setattr(detector_module, "WindowedMasks", held)
     found = label_images()
     assert len(found) == len(expected) == 4 and expected[-1].any()
     for mine, other in zip(found, expected, strict=True):
@@ -143,8 +143,7 @@ def test_nothing_in_a_network_waits_for_its_device_or_brings_it_anything(spec: N
     with torch.device("meta"), torch.inference_mode():
         net = SearchTrackNet(spec).eval()
         images = torch.empty(1, 3, 64, 96)
-        ladder = net.ladder(images)
-        maps = net.heads(net.shared(ladder))
+        maps = net.heads(net.features(images))
     assert maps.heat.shape == (1, 2, 16, 24) and maps.heat.is_meta
 
 
@@ -254,15 +253,18 @@ def test_a_recorded_network_gives_what_it_gives_unrecorded(precision: str) -> No
     images = [rng.integers(0, 256, (96, 160, 3), np.uint8) for _ in range(3)]
     seen = [runner(image, letterbox) for image in images]
     with torch.inference_mode():
-        for image, (shared, rungs) in zip(images, seen, strict=True):
+        for image, found in zip(images, seen, strict=True):
             given = torch.from_numpy(image)[None].cuda()
-            ladder = net.ladder(normalised(letterboxed(given, letterbox)))
-            torch.testing.assert_close(shared, net.shared(ladder), rtol=1e-2, atol=1e-2)
-            torch.testing.assert_close(rungs[0], ladder[1], rtol=1e-2, atol=1e-2)
-            expected = net.heads(shared)
-            torch.testing.assert_close(
-                runner.heads(shared).search, expected.search, rtol=1e-2, atol=1e-2
-            )
+            expected = net.features(normalised(letterboxed(given, letterbox)))
+            maps, expected_maps = runner.heads(found), net.heads(found)
+            for mine, other in (
+                (found.shared, expected.shared),
+                (found.detail, expected.detail),
+                (found.ladder[0], expected.ladder[0]),
+                (maps.search, expected_maps.search),
+                (maps.mask, expected_maps.mask),
+            ):
+                torch.testing.assert_close(mine, other, rtol=1e-2, atol=1e-2)
     assert runner._backbone._recordings and not runner._backbone._refused
     runner.leave()
     assert not runner._backbone._recordings

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import cells_around, compose_label_image, pixel_values
+from mots_ros.core.masks import WindowedMasks, cells_around, compose_label_image, pixel_values
 from mots_ros.core.types import Detections
 from shared import parity
 
@@ -102,7 +102,7 @@ def test_only_the_cells_around_a_box_are_looked_at(corners):
     boxes = np.concatenate([corners[:, :2], corners[:, :2] + abs(corners[:, 2:])], axis=1)
     masks = np.random.default_rng(0).random((3, *KITTI.map_size), np.float32)
     inside = np.zeros_like(masks)
-    for index, (left, top, right, bottom) in enumerate(cells_around(boxes, KITTI)):
+    for index, (left, top, right, bottom) in enumerate(cells_around(boxes, KITTI.reduced(4))):
         assert 0 <= left < right <= 160 and 0 <= top < bottom <= 48
         inside[index, top:bottom, left:right] = masks[index, top:bottom, left:right]
     whole, part = (
@@ -110,6 +110,44 @@ def test_only_the_cells_around_a_box_are_looked_at(corners):
         for m in (masks, inside)
     )
     np.testing.assert_array_equal(whole, part)
+
+
+@given(st.integers(0, 2**31), st.sampled_from([2, 4]))
+@settings(max_examples=20, deadline=None)
+def test_masks_known_in_windows_are_painted_as_arrays_are(seed, stride):
+    """Windows need not lie around the boxes; where nothing is known, nothing is painted."""
+    rng = np.random.default_rng(seed)
+    rows, columns = KITTI.reduced(stride).input_size
+    corners = rng.integers(0, (columns - 1, rows - 1), (4, 2))
+    ends = np.minimum(corners + rng.integers(1, (60, 30), (4, 2)), (columns, rows))
+    parts = [
+        rng.random((y2 - y1, x2 - x1), np.float32)
+        for (x1, y1), (x2, y2) in zip(corners, ends, strict=True)
+    ]
+    in_windows = WindowedMasks(parts, corners, (rows, columns))
+    masks = np.asarray(in_windows)
+    assert masks.shape == in_windows.shape == (4, rows, columns)
+    assert np.count_nonzero(masks) <= sum(part.size for part in parts)
+    corner = rng.uniform(-50, 900, (4, 2)) * (1, 0.3)
+    boxes = np.concatenate([corner, corner + rng.uniform(0, 300, (4, 2))], axis=1)
+    found, expected = (
+        compose_label_image(
+            filled(KITTI, boxes, [4, 2, 3, 1], held), np.arange(1, 5), KITTI, KITTI.image_size
+        )
+        for held in (in_windows, masks)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_masks_in_windows_can_be_chosen_from():
+    parts = [np.full((2, 3), value, np.float32) for value in (0.2, 0.4, 0.6)]
+    in_windows = WindowedMasks(parts, np.array([[0, 0], [4, 1], [2, 3]]), (6, 8))
+    masks = np.asarray(in_windows)
+    assert masks[1, 1:3, 4:7].min() == masks[1].max() == np.float32(0.4)
+    for index in (np.array([2, 0]), np.array([False, True, True]), np.arange(0)):
+        chosen = in_windows[index]
+        assert chosen.shape == masks[index].shape
+        np.testing.assert_array_equal(np.asarray(chosen), masks[index])
 
 
 def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():
@@ -168,9 +206,21 @@ def test_without_masks_the_image_stays_empty():
     assert not compose_label_image(nothing, np.zeros(0, np.int64), PLAIN, SIZE).any()
 
 
+def test_masks_may_lie_on_a_finer_map():
+    """The edge runs between two cells at stride 2: at stride 4, one cell would lie across it."""
+    fine = PLAIN.reduced(2).input_size
+    masks = np.zeros((1, *fine), np.float32)
+    masks[0, :, :23] = 1
+    detections = filled(PLAIN, [[0, 0, 100, 60]], [0.9], masks)
+    painted = compose_label_image(detections, np.array([1]), PLAIN, SIZE)
+    np.testing.assert_array_equal(painted, np.broadcast_to(np.arange(100) < 46, SIZE))
+
+
 def test_masks_of_another_network_size_are_refused():
     detections = filled(KITTI, [[0, 0, 9, 9]], [0.9])
-    with pytest.raises(ValueError, match=r"expected masks of \(15, 25\), not \(48, 160\)"):
+    with pytest.raises(
+        ValueError, match=r"expected masks of an input of \(60, 100\), not \(48, 160\)"
+    ):
         compose_label_image(detections, np.array([1]), PLAIN, SIZE)
 
 

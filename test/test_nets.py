@@ -1,6 +1,7 @@
 """The network: its shapes, its dynamic layers, its peaks, and what the released program holds."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from mots_ros.nets.dynamic import (
 from mots_ros.nets.normalise import MEAN, STD, normalised
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
-from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, SearchTrackNet
+from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, FineMaskHead, SearchTrackNet
 from shared import parity
 
 
@@ -30,18 +31,46 @@ def light() -> SearchTrackNet:
 
 @torch.inference_mode()
 def test_maps_have_stride_four(light: SearchTrackNet) -> None:
-    features = light.features(torch.rand(2, 3, 64, 96))
-    maps = light.heads(features)
+    maps = light.heads(light.features(torch.rand(2, 3, 64, 96)))
     assert maps.heat.shape == (2, 2, 16, 24)
     assert maps.size.shape == (2, 2, 16, 24)
     assert maps.offset is not None and maps.offset.shape == (2, 2, 16, 24)
     assert maps.search.shape == (2, 16, 16, 24)
-    assert maps.mask.shape == (2, 8, 16, 24)
+    # But masks, which the light model draws finer.
+    assert maps.mask is not None and maps.mask.shape == (2, 8, 32, 48)
+
+
+@torch.inference_mode()
+def test_fine_masks_lie_where_the_backbone_saw_them() -> None:
+    """Layers that hand on what they get: the map at stride 2 comes out as it went in."""
+    head = FineMaskHead(in_channels=4, half_channels=1, hidden=4)
+    for weights in head.parameters():
+        weights.zero_()
+    for channel in range(4):
+        head.detail[0].weight[channel, 0, channel // 2, channel % 2] = 1
+        head.wide[0].weight[channel, 4 + channel, 1, 1] = 1
+        head.wide[2].weight[channel, channel, 1, 1] = 1
+        head.last.weight[channel, channel] = 1
+    half = torch.rand(2, 1, 6, 10)
+    found = head(torch.rand(2, 4, 3, 5), head.detail(half))
+    assert found.shape == (2, 8, 6, 10)
+    torch.testing.assert_close(found[:, :1], half)
+    assert not found[:, 1:].any()
+
+
+def test_an_object_has_one_centre_on_all_maps(light: SearchTrackNet) -> None:
+    """Cell x covers input pixels from 4 x to 4 x + 4, and a cell of fine masks two of them."""
+    y, x = torch.tensor([0, 7]), torch.tensor([3, 23])
+    in_input = (torch.stack((x, y), dim=1) + 0.5) * 4
+    torch.testing.assert_close((light.mask_centres(y, x) + 0.5) * 2, in_input)
+    with torch.device("meta"):
+        coarse = SearchTrackNet(replace(LIGHT, fine_masks=False))
+    torch.testing.assert_close((coarse.mask_centres(y, x) + 0.5) * 4, in_input)
 
 
 @torch.inference_mode()
 def test_controllers_at_a_pixel_equal_the_dense_head(light: SearchTrackNet) -> None:
-    features = light.features(torch.rand(2, 3, 64, 96))
+    features = light.features(torch.rand(2, 3, 64, 96)).shared
     batch, y, x = torch.tensor([0, 1, 1]), torch.tensor([0, 7, 15]), torch.tensor([0, 23, 5])
     expected = light.sch_weight(features)[batch, :, y, x]
     torch.testing.assert_close(light.search_kernels(features, batch, y, x), expected)
@@ -147,13 +176,11 @@ def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
     centres = torch.tensor([[3.0, 4.0], [19.0, 11.0], [0.0, 0.0], [8.0, 8.0]])
     windows = np.array([[2, 1, 9, 6], [15, 9, 20, 12], [0, 0, 20, 12], [7, 8, 8, 9]])
     found = masks_inside(features, weights, centres, windows)
-    expected = dynamic_network(features, weights, centres).sigmoid().numpy()
-    for number, (left, top, right, bottom) in enumerate(windows):
-        outside = np.ones((12, 20), bool)
-        outside[top:bottom, left:right] = False
-        expected[number, outside] = 0
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert masks_inside(features, weights[:0], centres[:0], windows[:0]).shape == (0, 12, 20)
+    whole = dynamic_network(features, weights, centres).sigmoid().numpy()
+    assert len(found) == 4
+    for mine, mask, (left, top, right, bottom) in zip(found, whole, windows, strict=True):
+        np.testing.assert_allclose(mine, mask[top:bottom, left:right], atol=1e-6)
+    assert masks_inside(features, weights[:0], centres[:0], windows[:0]) == []
 
 
 def test_parameter_counts_of_the_paper() -> None:

@@ -57,7 +57,8 @@ def test_reduced_letterbox_shows_the_same() -> None:
 def test_masks_grow_to_the_view() -> None:
     probabilities = np.zeros((2, 32, 64), np.float32)
     probabilities[0, 10:20, 30:50] = 0.9
-    masks = masks_in_view(probabilities)
+    view = View(np.zeros((64, 128), np.uint8), Letterbox.contain((64, 128), (64, 128)))
+    masks = masks_in_view(probabilities, view)
     expected = np.zeros((2, 64, 128), bool)
     expected[0, 20:40, 60:100] = True
     assert masks.dtype == bool and masks.shape == expected.shape

@@ -25,7 +25,7 @@ def test_answer_is_the_recorded_one(found: dict[str, np.ndarray], name: str) -> 
 def test_the_memory_format_changes_nothing() -> None:
     """The detector runs networks channels-last, deformable convolutions among them."""
     image = torch.from_numpy(np.random.default_rng(5).normal(size=(1, 3, 64, 96)))
-    expected = regression.network().features(image)
+    expected = regression.network().features(image).shared
     net = regression.network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found = net.features(image.contiguous(memory_format=torch.channels_last))
+    found = net.features(image.contiguous(memory_format=torch.channels_last)).shared
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

@@ -55,10 +55,10 @@ def test_frames_of_one_moment_share_a_pass(
         *(lambda seed=seed: found.update({seed: runner(picture(seed), PLAIN)}) for seed in range(3))
     )
     assert passes == [1, 1, 1, 3]
-    for seed, (shared, ladder) in alone.items():
-        torch.testing.assert_close(found[seed][0], shared)
-        assert [rung.shape[2:] for rung in ladder] == [(8, 12), (4, 6), (2, 3)]
-        for mine, rung in zip(found[seed][1], ladder, strict=True):
+    for seed, features in alone.items():
+        torch.testing.assert_close(found[seed].shared, features.shared)
+        assert [rung.shape[2:] for rung in features.ladder] == [(8, 12), (4, 6), (2, 3)]
+        for mine, rung in zip(found[seed].ladder, features.ladder, strict=True):
             torch.testing.assert_close(mine, rung)
 
 
@@ -80,7 +80,8 @@ def test_frames_of_other_sizes_pass_by_themselves(
     sizes = {}
 
     def look(size: tuple[int, int]) -> None:
-        sizes[size] = runner(picture(0, size), Letterbox.contain(size, size))[0].shape[2:]
+        features = runner(picture(0, size), Letterbox.contain(size, size))
+        sizes[size] = features.shared.shape[2:]
 
     # The second one finds the queue empty but for itself.
     monkeypatch.setattr(module, "GATHER_S", 0.2)

@@ -171,7 +171,7 @@ def test_objects_are_compared_within_snippet_and_class() -> None:
     losses = objective(batch)
     assert list(losses) == ["association"]
     boxes = torch.cat((batch.centre - 2, batch.centre + 2), dim=1)
-    vectors = head.vectors(objective.features(batch), boxes, batch.frame)
+    vectors = head.vectors(objective.features(batch).shared, boxes, batch.frame)
     alone = [batch_hard(vectors[[row, row + 2]], torch.zeros(2)) for row in (0, 1)]
     together = batch_hard(vectors[4:], batch.identity[4:])
     expected = (2 * sum(alone) + 4 * together) / 8

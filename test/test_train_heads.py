@@ -44,7 +44,7 @@ class Telling(HeadObjective):
 
     def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
         x, y = batch.place.unbind(1)
-        at_centres = self.features(batch)[batch.frame, :, y, x]
+        at_centres = self.features(batch).shared[batch.frame, :, y, x]
         logits = self.classifier(self.head(at_centres))
         return {"identity": F.cross_entropy(logits, batch.identity, reduction="sum")}
 
@@ -123,8 +123,9 @@ def test_detection_teaches_what_changes_the_features(samples: SnippetDataset) ->
     channels = SMALL.channels[2]
     context = nn.Conv2d(channels, channels, 3, padding=1)
     batch = collate([samples[i] for i in range(4)])
-    features = context(torch.rand(len(batch.counts), channels, 16, 32))
-    losses = detection_losses(net, features, net.heads(features), batch)
+    before = net.features(torch.rand(len(batch.counts), 3, 64, 128))
+    features = dataclasses.replace(before, shared=context(before.shared))
+    losses = detection_losses(net, features.shared, net.heads(features), batch)
     assert losses.keys() == {"heat", "size", "offset", "mask"}
     for name, loss in losses.items():
         context.zero_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Frame
 from mots_ros.detection.window import Glance, Window
+from mots_ros.nets.searchtrack import Features
 
 
 class Digits:
@@ -29,12 +30,15 @@ class Digits:
 def glance(number: int, width: int = 1) -> Glance:
     frame = Frame(number, "camera", np.zeros((4, 4, 3), np.uint8))
     shared = torch.full((1, 1, 1, width), float(number))
-    return Glance(frame, Letterbox.contain((4, 4), (4, 4)), shared, (), shared)
+    return Glance(frame, Letterbox.contain((4, 4), (4, 4)), shared, Features(shared, None, ()))
 
 
 def said(glances: list[Glance]) -> list[tuple[int, int, int]]:
     """Each frame's number, what its context saw, and the number of the call."""
-    return [(g.frame.stamp_ns, *map(int, g.shared.flatten()[:: g.raw.numel()])) for g in glances]
+    return [
+        (g.frame.stamp_ns, *map(int, g.features.shared.flatten()[:: g.raw.numel()]))
+        for g in glances
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
-"""From mask probabilities on the network's map to one label image with disjoint objects."""
+"""From mask probabilities on the network's map to one label image with disjoint objects.
+
+A ``view`` is a letterbox in whose input every pixel is one cell of the masks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
-from mots_ros.core.types import Detections, LabelImage
+from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.types import Detections, FloatArray, IntArray, LabelImage
 
 THRESHOLD = 0.5
 """A pixel is an object's where its mask is more probable than this."""
@@ -50,82 +54,133 @@ def compose_label_image(
     empty.
 
     Raises:
-        ValueError: the masks do not have the letterbox's map size.
+        ValueError: the masks are no map of the letterbox's input.
     """
-    label_image: LabelImage = np.zeros(size, np.uint16)
     masks = detections.masks
     if masks is None:
-        return label_image
-    if masks.shape[1:] != letterbox.map_size:
-        raise ValueError(f"expected masks of {letterbox.map_size}, not {masks.shape[1:]}")
-    values = pixel_values(ids)
+        return np.zeros(size, np.uint16)
+    view = view_of(masks.shape[1:], letterbox)
     # From the last to the first, who paints over the others.
     precedence = detections.scores if precedence is None else precedence
     order = np.argsort(-precedence, kind="stable")[::-1]
-    surroundings = _surroundings(detections.boxes, letterbox, size)
-    if not isinstance(masks, np.ndarray):
-        in_order = masks[order]
-        return in_order.painted(letterbox, size, surroundings[order], values[order])
-    rows, columns = enlargement(letterbox, size)
-    tiles = [
-        (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))
-        for index, (left, top, right, bottom) in zip(
-            order.tolist(), surroundings[order].tolist(), strict=True
-        )
-        for y in range(top, bottom, _TILE)
-        for x in range(left, right, _TILE)
-    ]
-    places = np.array(tiles, np.int64).reshape(-1, 5)[:, 1:]
-    cells = _cells_under(places, letterbox).tolist()
-    for (index, left, top, right, bottom), (first_x, first_y, last_x, last_y) in zip(
-        tiles, cells, strict=True
-    ):
-        mask = masks[index, first_y:last_y, first_x:last_x]
-        probability = rows[top:bottom, first_y:last_y] @ mask @ columns[first_x:last_x, left:right]
-        label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
-    return label_image
+    windows = _surroundings(detections.boxes, view, size)[order]
+    in_order = WindowedMasks.whole(masks[order]) if isinstance(masks, np.ndarray) else masks[order]
+    return in_order.painted(view, size, windows, pixel_values(ids)[order])
 
 
-def cells_around(boxes: NDArray[Any], letterbox: Letterbox) -> NDArray[np.int64]:
-    """The part of the map from which an object's mask is composed; the rest is not looked at.
+def view_of(map_size: tuple[int, ...], letterbox: Letterbox) -> Letterbox:
+    """The view whose pixels are the cells of masks of this height and width.
+
+    Raises:
+        ValueError: they are no map of the letterbox's input.
+    """
+    height, width = letterbox.input_size
+    view = letterbox.reduced(max(1, width // max(1, map_size[-1])))
+    if view.input_size != map_size:
+        raise ValueError(f"expected masks of an input of {(height, width)}, not {map_size}")
+    return view
+
+
+class WindowedMasks:
+    """Masks as ``core.types.CompactMasks`` in the processor's memory: each is known in a window of
+    the map, and 0 elsewhere.
+
+    parts: the N windows' probabilities [h, w].
+    corners: int64 [N, 2] column and row of each window's first cell.
+    map_size: height and width of the map.
+    """
+
+    def __init__(
+        self, parts: Sequence[FloatArray], corners: IntArray, map_size: tuple[int, ...]
+    ) -> None:
+        self._parts, self._corners = parts, corners
+        self.shape: tuple[int, ...] = (len(parts), *map_size)
+
+    @classmethod
+    def whole(cls, masks: FloatArray) -> WindowedMasks:
+        """Masks [N, h, w] that are known everywhere."""
+        return cls(list(masks), np.zeros((len(masks), 2), np.int64), masks.shape[1:])
+
+    def __getitem__(self, index: NDArray[Any]) -> WindowedMasks:
+        chosen = np.arange(len(self._parts))[index]
+        parts = [self._parts[i] for i in chosen.tolist()]
+        return WindowedMasks(parts, self._corners[chosen], self.shape[1:])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        masks = np.zeros(self.shape, dtype or np.float32)
+        for mask, part, (x, y) in zip(masks, self._parts, self._corners.tolist(), strict=True):
+            mask[y : y + part.shape[0], x : x + part.shape[1]] = part
+        return masks
+
+    def painted(
+        self, view: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+    ) -> LabelImage:
+        """See ``CompactMasks.painted``."""
+        label_image: LabelImage = np.zeros(size, np.uint16)
+        rows, columns = enlargement(view, size)
+        tiles = [
+            (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))
+            for index, (left, top, right, bottom) in enumerate(windows.tolist())
+            for y in range(top, bottom, _TILE)
+            for x in range(left, right, _TILE)
+        ]
+        places = np.array(tiles, np.int64).reshape(-1, 5)
+        shapes = np.array([part.shape[::-1] for part in self._parts], np.int64).reshape(-1, 2)
+        of = places[:, 0]
+        known = np.concatenate([self._corners, self._corners + shapes], axis=1)[of]
+        cells = _cells_under(places[:, 1:], view)
+        cells[:, :2] = np.maximum(cells[:, :2], known[:, :2])
+        cells[:, 2:] = np.minimum(cells[:, 2:], known[:, 2:])
+        for (index, left, top, right, bottom), (x1, y1, x2, y2), (x, y, *_) in zip(
+            tiles, cells.tolist(), known.tolist(), strict=True
+        ):
+            if x1 >= x2 or y1 >= y2:
+                continue
+            part = self._parts[index][y1 - y : y2 - y, x1 - x : x2 - x]
+            probability = rows[top:bottom, y1:y2] @ part @ columns[x1:x2, left:right]
+            label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
+        return label_image
+
+
+def cells_around(boxes: NDArray[Any], view: Letterbox) -> NDArray[np.int64]:
+    """The part of a view from which an object's mask is composed; the rest is not looked at.
 
     Returns first column and row, and those after the last [N, 4], of boxes [N, 4] in image pixels.
     """
-    return _cells_under(_surroundings(boxes, letterbox, letterbox.image_size), letterbox)
+    return _cells_under(_surroundings(boxes, view, view.image_size), view)
 
 
-def _surroundings(
-    boxes: NDArray[Any], letterbox: Letterbox, size: tuple[int, int]
-) -> NDArray[np.int64]:
+def _surroundings(boxes: NDArray[Any], view: Letterbox, size: tuple[int, int]) -> NDArray[np.int64]:
     """The pixels in which each object's mask may lie [N, 4]: left, top, right, bottom."""
-    margin = np.maximum(_MARGIN * (boxes[:, 2:] - boxes[:, :2]), MAP_STRIDE / letterbox.scale)
+    margin = np.maximum(_MARGIN * (boxes[:, 2:] - boxes[:, :2]), 1 / view.scale)
     around = np.concatenate([np.floor(boxes[:, :2] - margin), np.ceil(boxes[:, 2:] + margin)], 1)
     return np.clip(around, 0, (size[1], size[0]) * 2).astype(np.int64)
 
 
-def _cells_under(pixels: NDArray[np.int64], letterbox: Letterbox) -> NDArray[np.int64]:
+def _cells_under(pixels: NDArray[np.int64], view: Letterbox) -> NDArray[np.int64]:
     """The cells from which these parts of the image are interpolated; never none."""
-    on_map = letterbox.image_to_map(pixels.astype(float))
-    sides = np.array(letterbox.map_size[::-1])
-    first = np.clip(np.floor(on_map[:, :2]) - _REACH, 0, sides - 1)
-    last = np.clip(np.ceil(on_map[:, 2:]) + _REACH, first + 1, sides)
+    in_view = view.image_to_input(pixels.astype(float))
+    sides = np.array(view.input_size[::-1])
+    first = np.clip(np.floor(in_view[:, :2]) - _REACH, 0, sides - 1)
+    last = np.clip(np.ceil(in_view[:, 2:]) + _REACH, first + 1, sides)
     return np.concatenate([first, last], axis=1).astype(np.int64)
 
 
 @lru_cache(maxsize=8)
 def enlargement(
-    letterbox: Letterbox, size: tuple[int, int]
+    view: Letterbox, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Two matrices [H, h] and [w, W] that enlarge a map [h, w] from the left and from the right.
+    """Two matrices [H, h] and [w, W] that enlarge what a view [h, w] shows to an image of ``size``,
+    from the left and from the right.
 
     They interpolate between the centres of cells. Bicubic restores the outlines of annotated
     objects clearly better than bilinear.
     """
     height, width = size
     longer = np.arange(max(size)) + 0.5
-    on_map = letterbox.image_to_map(np.stack([longer, longer], axis=1))
-    map_height, map_width = letterbox.map_size
-    return _bicubic(on_map[:height, 1], map_height), _bicubic(on_map[:width, 0], map_width).T
+    in_view = view.image_to_input(np.stack([longer, longer], axis=1))
+    rows, columns = view.input_size
+    return _bicubic(in_view[:height, 1], rows), _bicubic(in_view[:width, 0], columns).T
 
 
 def _bicubic(positions: NDArray[np.float64], cells: int) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mots_ros.core.letterbox import MAP_STRIDE, Letterbox
+from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import FloatArray, Frame
 
 STRIDE = 2
@@ -33,11 +33,9 @@ class View:
         return cls(reduced.warp(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)), reduced)
 
 
-def masks_in_view(probabilities: FloatArray) -> Masks:
-    """Masks [N, h, w] in a view from their probabilities on the network's map."""
-    factor = MAP_STRIDE // STRIDE
-    count, height, width = probabilities.shape
-    masks = np.empty((count, height * factor, width * factor), bool)
+def masks_in_view(probabilities: FloatArray, view: View) -> Masks:
+    """Masks [N, h, w] in a view from their probabilities on a map of the network's input."""
+    masks = np.empty((len(probabilities), *view.grey.shape), bool)
     for mask, probability in zip(masks, probabilities, strict=True):
         mask[:] = cv2.resize(probability, mask.shape[::-1]) > 0.5
     return masks

@@ -44,21 +44,23 @@ class Frame:
         return self.image.shape[0], self.image.shape[1]
 
 
-class DistantMasks(Protocol):
-    """Masks [N, h, w] that are not in the processor's memory; ``np.asarray`` brings them there."""
+class CompactMasks(Protocol):
+    """Masks [N, h, w] that are no array, but parts of one or in a GPU's memory; ``np.asarray``
+    makes one of them."""
 
     shape: tuple[int, ...]
 
-    def __getitem__(self, index: NDArray[Any]) -> DistantMasks:
+    def __getitem__(self, index: NDArray[Any]) -> CompactMasks:
         """Those at ``index`` (integer positions or a boolean mask), in that order."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray: ...
 
     def painted(
-        self, letterbox: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+        self, view: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
     ) -> LabelImage:
         """A label image of ``size`` on which the masks were painted with their ``values`` [N], each
-        in its window [N, 4] (left, top, right, bottom) and over those before it.
+        in its window [N, 4] (left, top, right, bottom) and over those before it. The pixels of
+        ``view`` are the masks' cells.
         """
 
 
@@ -69,7 +71,7 @@ class Detections:
     boxes: [N, 4] as x1, y1, x2, y2 in image pixels.
     scores: [N] in [0, 1].
     labels: int64 [N], an index into the detector's class names.
-    masks: [N, h, w] foreground probability on the network's stride-4 map, or None for a detector
+    masks: [N, h, w] foreground probability on a map of the network's input, or None for a detector
         that finds boxes only. They grow to image size only when they are published; on a GPU they
         stay there until then.
     """
@@ -77,7 +79,7 @@ class Detections:
     boxes: FloatArray
     scores: FloatArray
     labels: IntArray
-    masks: FloatArray | DistantMasks | None = None
+    masks: FloatArray | CompactMasks | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import cells_around
-from mots_ros.core.types import Detections, DistantMasks, FloatArray, Frame, Observation
+from mots_ros.core.masks import WindowedMasks, cells_around, view_of
+from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Observation
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
@@ -65,8 +65,8 @@ class CenterNetDetector:
         Where the tracker's head looks ahead, what comes back is of an earlier frame, or nothing.
         """
         letterbox = letterbox_of(frame.size, self.config)
-        raw, ladder = self.runner(frame.image, letterbox)
-        glance = Glance(frame, letterbox, raw, ladder, shared=raw)
+        features = self.runner(frame.image, letterbox)
+        glance = Glance(frame, letterbox, features.shared, features)
         glances = self._window.push(glance) if self._window else [glance]
         return [self._observed(glance) for glance in glances]
 
@@ -81,7 +81,8 @@ class CenterNetDetector:
             self._window.forget()
 
     def _observed(self, glance: Glance) -> Observation[Any]:
-        maps = self.runner.heads(glance.shared)
+        shared, ladder = glance.features.shared, glance.features.ladder
+        maps = self.runner.heads(glance.features)
         scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
         size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
         if maps.amodal is None:
@@ -103,18 +104,22 @@ class CenterNetDetector:
         features = None
         if self._head:
             features = self._head.read(
-                Seen(glance.shared, glance.raw, glance.ladder, maps, x, y, boxes, masks_at)
+                Seen(shared, glance.raw, ladder, maps, x, y, boxes, masks_at)
             )
         return Observation(glance.frame, glance.letterbox, detections, features)
 
     def _masks_at(
         self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
-    ) -> FloatArray | DistantMasks:
+    ) -> CompactMasks:
         """See ``Seen.masks_at``; ``mask_map`` is [8, h, w]."""
-        kernels = self.runner.net.mask_kernels(glance.shared, torch.zeros_like(x), y, x)
-        centres = torch.stack((x, y), dim=1).to(mask_map)
+        net = self.runner.net
+        kernels = net.mask_kernels(glance.features.shared, torch.zeros_like(x), y, x)
+        centres = net.mask_centres(y, x)
         if mask_map.device.type == "cpu":
-            return masks_inside(mask_map, kernels, centres, cells_around(boxes, glance.letterbox))
+            map_size = tuple(mask_map.shape[1:])
+            windows = cells_around(boxes, view_of(map_size, glance.letterbox))
+            masks = masks_inside(mask_map, kernels, centres, windows)
+            return WindowedMasks(masks, windows[:, :2], map_size)
         return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid())
 
     def sleep(self) -> None:

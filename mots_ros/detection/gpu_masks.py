@@ -16,7 +16,7 @@ from mots_ros.core.types import FloatArray, IntArray, LabelImage
 
 
 class GpuMasks:
-    """Probabilities [N, h, w] as ``core.types.DistantMasks``, on whatever device they are."""
+    """Probabilities [N, h, w] as ``core.types.CompactMasks``, on whatever device they are."""
 
     def __init__(self, probability: Tensor) -> None:
         self._probability = probability
@@ -30,10 +30,10 @@ class GpuMasks:
         return np.asarray(self._probability.cpu(), dtype)
 
     def painted(
-        self, letterbox: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+        self, view: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
     ) -> LabelImage:
-        """See ``DistantMasks.painted``."""
-        rows, columns = _enlargement(letterbox, size, self._probability.device)
+        """See ``CompactMasks.painted``."""
+        rows, columns = _enlargement(view, size, self._probability.device)
         # torch has no uint16 to speak of.
         label_image = torch.zeros(size, dtype=torch.int16, device=self._probability.device)
         for mask, (left, top, right, bottom), value in zip(
@@ -47,7 +47,7 @@ class GpuMasks:
 
 @lru_cache(maxsize=8)
 def _enlargement(
-    letterbox: Letterbox, size: tuple[int, int], device: torch.device
+    view: Letterbox, size: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    rows, columns = (torch.from_numpy(side).to(device) for side in enlargement(letterbox, size))
+    rows, columns = (torch.from_numpy(side).to(device) for side in enlargement(view, size))
     return rows, columns

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-Work = Callable[[Tensor], tuple[Any, ...]]
-"""Gives tensors, and None where there is none."""
+Work = Callable[..., tuple[Any, ...]]
+"""Takes and gives tensors, and None where there is none."""
 
 _WARM_UP = 3
 """Passes before the recording, in which libraries choose their kernels and take their memory."""
@@ -20,12 +19,12 @@ _WARM_UP = 3
 @dataclass(frozen=True)
 class _Recording:
     graph: torch.cuda.CUDAGraph
-    given: Tensor
+    given: tuple[Any, ...]
     found: tuple[Any, ...]
 
 
 class Recorded:
-    """A function of one tensor that on a GPU becomes a CUDA graph for every shape it meets.
+    """A function of tensors that on a GPU becomes a CUDA graph for the shapes that it meets.
 
     A small network takes a GPU less time than Python needs to ask for its layers one by one. The
     function must not wait for the GPU, nor bring anything to it. It is called as it is on a
@@ -36,38 +35,45 @@ class Recorded:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._recordings: dict[torch.Size, _Recording] = {}
+        self._recordings: dict[tuple[Any, ...], _Recording] = {}
         self._refused = False
 
-    def __call__(self, given: Tensor) -> tuple[Any, ...]:
-        """What the function makes of a tensor; nobody changes it later."""
-        if not given.is_cuda or self._refused:
-            return self._work(given)
-        if given.shape not in self._recordings:
+    def __call__(self, *given: Any) -> tuple[Any, ...]:
+        """What the function makes of tensors; nobody changes it later."""
+        if not given[0].is_cuda or self._refused:
+            return self._work(*given)
+        shapes = tuple(None if tensor is None else tensor.shape for tensor in given)
+        if shapes not in self._recordings:
             try:
-                self._recordings[given.shape] = self._record(given)
+                self._recordings[shapes] = self._record(given)
             except RuntimeError as error:
                 self._refused = True
                 logging.getLogger(__name__).warning("going on without a CUDA graph: %s", error)
-                return self._work(given)
-        recording = self._recordings[given.shape]
-        recording.given.copy_(given)
+                return self._work(*given)
+        recording = self._recordings[shapes]
+        for here, tensor in zip(recording.given, given, strict=True):
+            if tensor is not None:
+                here.copy_(tensor)
         recording.graph.replay()
-        return tuple(None if found is None else found.clone() for found in recording.found)
+        return _cloned(recording.found)
 
     def forget(self) -> None:
         """Give the recordings' memory back; they must not outlive the tensors they work with."""
         self._recordings.clear()
 
-    def _record(self, given: Tensor) -> _Recording:
-        given, graph = given.clone(), torch.cuda.CUDAGraph()
+    def _record(self, given: tuple[Any, ...]) -> _Recording:
+        given, graph = _cloned(given), torch.cuda.CUDAGraph()
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         # The outer context brings the stream of before back also where the inner one fails.
         with torch.cuda.stream(aside):
             for _ in range(_WARM_UP):
-                self._work(given)
+                self._work(*given)
             # Other cameras' threads go on meanwhile.
             with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-                found = self._work(given)
+                found = self._work(*given)
         return _Recording(graph, given, found)
+
+
+def _cloned(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(None if tensor is None else tensor.clone() for tensor in tensors)

@@ -16,10 +16,7 @@ from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Image
 from mots_ros.detection.recorded import Recorded
 from mots_ros.nets.normalise import letterboxed, normalised
-from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
-
-Backbone = tuple[Tensor, tuple[Tensor, ...]]
-"""Of one frame: shared features [1, C, h, w], and the neck's maps at strides 8, 16 and 32."""
+from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 
 GATHER_S = 0.004
 """How long the network waits for the frames of other cameras: those that take their pictures at the
@@ -32,7 +29,7 @@ class _Place:
 
     image: Image
     letterbox: Letterbox
-    seen: Backbone | None = None
+    seen: Features | None = None
     error: Exception | None = None
 
 
@@ -48,7 +45,7 @@ class NetworkRunner:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self._backbone = Recorded(self._before_heads)
-        self._heads = Recorded(lambda features: tuple(vars(self.net.heads(features)).values()))
+        self._heads = Recorded(self._after_features)
         self._tracker_heads: dict[Path, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
@@ -83,12 +80,12 @@ class NetworkRunner:
             return self._tracker_heads[path]
 
     @torch.inference_mode()
-    def heads(self, features: Tensor) -> HeadMaps:
-        """The dense heads' maps of shared features, which a tracker may have changed."""
+    def heads(self, features: Features) -> HeadMaps:
+        """The dense heads' maps of features, which a tracker may have changed."""
         with self._network:
-            return HeadMaps(*self._heads(features))
+            return HeadMaps(*self._heads(features.shared, features.detail))
 
-    def __call__(self, image: Image, letterbox: Letterbox) -> Backbone:
+    def __call__(self, image: Image, letterbox: Letterbox) -> Features:
         """What comes before all heads, of an RGB image [H, W, 3] in a letterbox of its size."""
         place = _Place(image, letterbox)
         with self._arrival:
@@ -115,9 +112,10 @@ class NetworkRunner:
     @torch.inference_mode()
     def _look(self, places: list[_Place]) -> None:
         try:
-            shared, *ladder = self._backbone(self._input(places))
+            shared, detail, *ladder = self._backbone(self._input(places))
+            features = Features(shared, detail, tuple(ladder))
             for i, place in enumerate(places):
-                place.seen = shared[i : i + 1], tuple(rung[i : i + 1] for rung in ladder)
+                place.seen = features.of(slice(i, i + 1))
         except Exception as error:
             for place in places:
                 place.error = error
@@ -133,5 +131,8 @@ class NetworkRunner:
         return normalised(letterboxed(on_device, letterbox))
 
     def _before_heads(self, images: Tensor) -> tuple[Tensor, ...]:
-        ladder = self.net.ladder(images)
-        return self.net.shared(ladder), *ladder[1:]
+        features = self.net.features(images)
+        return features.shared, features.detail, *features.ladder
+
+    def _after_features(self, shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
+        return tuple(vars(self.net.heads(Features(shared, detail, ladder=()))).values())

@@ -10,21 +10,21 @@ from torch import Tensor
 
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Frame
+from mots_ros.nets.searchtrack import Features
 from mots_ros.nets.tracker_head import Context
 
 
 @dataclass(frozen=True)
 class Glance:
-    """A frame, and what the network made of it before any head (``runner.Backbone``).
+    """A frame, and what the network made of it before any head.
 
-    ``shared`` is what the heads will see: ``raw`` until a context has changed it.
+    ``raw`` is what the shared features were before a context changed them.
     """
 
     frame: Frame
     letterbox: Letterbox
     raw: Tensor
-    ladder: tuple[Tensor, ...]
-    shared: Tensor
+    features: Features
 
 
 class Window:
@@ -67,4 +67,4 @@ class Window:
         shared, self._memory = self._context(torch.cat(window), self._memory)
         self._waiting -= 1
         del self._glances[: max(0, now + 1 - self._context.past)]
-        return replace(here, shared=shared)
+        return replace(here, features=replace(here.features, shared=shared))

@@ -129,9 +129,9 @@ class DLA(nn.Module):
         self.level5 = Tree(depths[3], channels[4], channels[5], passes_root=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """[B, 3, H, W] -> the maps of levels 2 to 5, strides 4 to 32."""
+        """[B, 3, H, W] -> the maps of levels 1 to 5, strides 2 to 32."""
         x = self.level1(self.level0(self.base_layer(image)))
-        maps = []
+        maps = [x]
         for level in (self.level2, self.level3, self.level4, self.level5):
             x = level(x)
             maps.append(x)

@@ -83,7 +83,7 @@ def dynamic_network_around(
 
 def masks_inside(
     features: Tensor, weights: Tensor, centres: Tensor, windows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+) -> list[NDArray[np.float32]]:
     """Every object's own network, but only in its own part of the map, on the processor.
 
     Args:
@@ -91,20 +91,19 @@ def masks_inside(
         windows: [N, 4] first column and row, and those after the last.
 
     Returns:
-        Probabilities [N, H, W]; 0 outside the windows.
+        Each window's probabilities [h, w].
     """
-    c, h, w = features.shape
     pixels = _with_coordinates(features).cpu().numpy()
-    layers = (layer.cpu().numpy() for layer in _layers(weights, centres, c))
-    masks = np.zeros((len(weights), h, w), np.float32)
-    for mask, (left, top, right, bottom), w1, b1, w2, b2, w3, b3 in zip(
-        masks, windows.tolist(), *layers, strict=True
+    layers = (layer.cpu().numpy() for layer in _layers(weights, centres, len(features)))
+    masks = []
+    for (left, top, right, bottom), w1, b1, w2, b2, w3, b3 in zip(
+        windows.tolist(), *layers, strict=True
     ):
         inside = pixels[:, top:bottom, left:right]
-        hidden = w1 @ inside.reshape(c + 2, -1) + b1
+        hidden = w1 @ inside.reshape(len(inside), -1) + b1
         hidden = w2 @ np.maximum(hidden, 0, out=hidden) + b2
         logits = w3 @ np.maximum(hidden, 0, out=hidden) + b3
-        expit(logits.reshape(inside.shape[1:]), out=mask[top:bottom, left:right])
+        masks.append(expit(logits.reshape(inside.shape[1:])))
     return masks
 
 

@@ -35,7 +35,8 @@ class Graph(nn.Module):
         self.outputs += ["mask", "mask_kernels"] * spec.mask_head
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """RGB [1, 3, H, W] from 0 to 255 -> ``outputs`` [1, channels, H / 4, W / 4].
+        """RGB [1, 3, H, W] from 0 to 255 -> ``outputs`` [1, channels, H / 4, W / 4]; the features
+        of fine masks are [1, 8, H / 2, W / 2].
 
         ``heat`` is probabilities, the others are as in ``HeadMaps``; kernels are weights for
         ``dynamic_network``.
@@ -48,11 +49,11 @@ class Graph(nn.Module):
             "heat": maps.heat.sigmoid(),
             "size": maps.size,
             "search": maps.search,
-            "search_kernels": net.sch_weight(features),
+            "search_kernels": net.sch_weight(features.shared),
             "offset": maps.offset,
             "amodal": maps.amodal,
             "mask": maps.mask,
-            "mask_kernels": net.conv_weight(features) if net.conv_weight else None,
+            "mask_kernels": net.conv_weight(features.shared) if net.conv_weight else None,
         }
         return tuple(map(found.__getitem__, self.outputs))
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from mots_ros.core.types import DistantMasks, FloatArray
+from mots_ros.core.types import CompactMasks, FloatArray
 from mots_ros.nets.searchtrack import HeadMaps
 
-MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray | DistantMasks]
+MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray | CompactMasks]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, kalman, mask_overlap
 from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
-from mots_ros.core.letterbox import MAP_STRIDE
+from mots_ros.core.masks import view_of
 from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 
@@ -22,7 +22,7 @@ class DIORMemory:
     """What a track looked like.
 
     gallery: [K, D], see ``core.galleries``.
-    mask: bool [h, w] on the network's map where it was last detected; None without masks.
+    mask: bool [h, w] on the masks' map where it was last detected; None without masks.
     stamp_ns: when that was.
     """
 
@@ -101,7 +101,8 @@ class DIORTracker:
         before = [track.memory.mask for track in tracks]
         if masks is None or any(mask is None or mask.shape != masks.shape[1:] for mask in before):
             return boxes.iom(boxes_then + np.tile(moves, 2), detected)
-        steps = np.rint(moves * observation.letterbox.scale / MAP_STRIDE).astype(np.int64)
+        scale = view_of(masks.shape[1:], observation.letterbox).scale
+        steps = np.rint(moves * scale).astype(np.int64)
         then = np.array(before, bool).reshape(-1, *masks.shape[1:])
         return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
 

@@ -59,7 +59,7 @@ class TrackRCNNTracker:
         detections, settings = observation.detections, self.config.trackrcnn
         tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         view = View.of(observation.frame, observation.letterbox)
-        memories = _memories(observation)
+        memories = _memories(observation, view)
         least = _of_class(settings.confidence, detections.labels)
         confident = detections.scores > np.maximum(least, self.config.birth_threshold)
 
@@ -150,12 +150,13 @@ def nearest(galleries: Sequence[FloatArray], vectors: FloatArray) -> NDArray[Any
     return np.sqrt(np.maximum(np.minimum.reduceat(squared, starts, axis=0), 0))
 
 
-def _memories(observation: Observation[FloatArray]) -> list[Memory]:
+def _memories(observation: Observation[FloatArray], view: View) -> list[Memory]:
     """What each detection alone is known by."""
     masks: Any = observation.detections.masks
-    masks = (
-        [None] * len(observation.detections) if masks is None else masks_in_view(np.asarray(masks))
-    )
+    if masks is None:
+        masks = [None] * len(observation.detections)
+    else:
+        masks = masks_in_view(np.asarray(masks), view)
     vectors = observation.features[:, None]
     return [Memory(mask, vector) for mask, vector in zip(masks, vectors, strict=True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -37,11 +38,12 @@ class CSTrackObjective(HeadObjective):
 
     def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
         """The weighted losses by name."""
-        features, ladder = self.look(batch)
-        for_detection, _ = self.head.context(features[:: self.FRAMES])
+        features = self.features(batch)
+        for_detection, _ = self.head.context(features.shared[:: self.FRAMES])
         x, y = batch.place.unbind(1)
-        embeddings = self.head(features, tuple(ladder[1:]), batch.frame, y, x)
-        maps = self.maps(for_detection)
+        embeddings = self.head(features.shared, features.ladder, batch.frame, y, x)
+        shown = features.of(slice(None, None, self.FRAMES))
+        maps = self.maps(replace(shown, shared=for_detection))
         alike = batch_identity_loss(embeddings, batch.identity)
         return {
             **detection_losses(self.net, for_detection, maps, batch.step(0)),

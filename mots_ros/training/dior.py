@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -41,12 +42,13 @@ class DIORObjective(HeadObjective):
         costs most, and of the first frames of a drive there are few.
         """
         context, distiller = self.head.context, self.head.distiller
-        around = windows(self.features(batch), batch.length, context.past, context.future)
-        features = context.fuse(around)
+        features = self.features(batch)
+        around = windows(features.shared, batch.length, context.past, context.future)
+        features = replace(features, shared=context.fuse(around))
         complete = batch.length - 1 - context.future
-        shown = features[complete :: batch.length]
-        losses = detection_losses(self.net, shown, self.maps(shown), batch.step(complete))
-        embeddings, logits = distiller(features, batch.boxes, batch.frame)
+        shown = features.of(slice(complete, None, batch.length))
+        losses = detection_losses(self.net, shown.shared, self.maps(shown), batch.step(complete))
+        embeddings, logits = distiller(features.shared, batch.boxes, batch.frame)
         covered = cover(batch.masks, batch.boxes, distiller.side)
         losses["attention"] = attention_loss(logits, covered)
         losses["identity"] = IDENTITY_WEIGHT * self.identity(embeddings, batch.identity)

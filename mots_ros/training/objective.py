@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.normalise import normalised
-from mots_ros.nets.searchtrack import HeadMaps, SearchTrackNet
+from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 from mots_ros.training.batch import Batch
 from mots_ros.training.losses import heatmap_loss, mask_loss
 
@@ -35,20 +35,15 @@ class Objective(nn.Module):
         """What a run is for; the objective's other layers serve training alone."""
         raise NotImplementedError
 
-    def look(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """Of all frames, the network's shared features [F, C, h, w] and its ladder."""
+    def features(self, batch: Batch) -> Features:
+        """What comes before all heads, of all frames."""
         images = normalised(batch.images)
         with self._precision(images):
-            ladder = self.net.ladder(images)
-            return self.net.shared(ladder), ladder
+            return self.net.features(images)
 
-    def features(self, batch: Batch) -> Tensor:
-        """The shared features alone."""
-        return self.look(batch)[0]
-
-    def maps(self, features: Tensor) -> HeadMaps:
-        """What the dense heads make of shared features."""
-        with self._precision(features):
+    def maps(self, features: Features) -> HeadMaps:
+        """What the dense heads make of features."""
+        with self._precision(features.shared):
             return self.net.heads(features)
 
     def _precision(self, tensor: Tensor) -> torch.autocast:
@@ -80,12 +75,13 @@ class HeadObjective(Objective):
 
 
 def detection_losses(
-    net: SearchTrackNet, features: Tensor, maps: HeadMaps, batch: Batch
+    net: SearchTrackNet, shared: Tensor, maps: HeadMaps, batch: Batch
 ) -> dict[str, Tensor]:
     """The weighted losses of boxes and masks.
 
     Args:
-        features: [F, C, h, w] of the batch's frames; maps: what the network's heads make of them.
+        shared: [F, C, h, w] the features of the batch's frames; maps: what the network's heads make
+            of them.
     """
     x, y = batch.place.unbind(1)
     at = (batch.frame, slice(None), y, x)
@@ -96,15 +92,15 @@ def detection_losses(
     if maps.offset is not None:
         losses["offset"] = _mean_l1(maps.offset[at], batch.centre - batch.place)
     if maps.mask is not None:
-        losses["mask"] = _masks(net, features, maps.mask, batch)
+        losses["mask"] = _masks(net, shared, maps.mask, batch)
     return losses
 
 
-def _masks(net: SearchTrackNet, features: Tensor, mask_maps: Tensor, batch: Batch) -> Tensor:
+def _masks(net: SearchTrackNet, shared: Tensor, mask_maps: Tensor, batch: Batch) -> Tensor:
     """The loss of the masks that every object's own network draws."""
     x, y = batch.place.unbind(1)
-    kernels = net.mask_kernels(features, batch.frame, y, x).split(batch.counts)
-    places = batch.place.float().split(batch.counts)
+    kernels = net.mask_kernels(shared, batch.frame, y, x).split(batch.counts)
+    places = net.mask_centres(y, x).split(batch.counts)
     logits = [
         dynamic_network(frame_map, weights, centres)
         for frame_map, weights, centres in zip(mask_maps, kernels, places, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
@@ -31,19 +32,22 @@ class SearchTrackObjective(Objective):
         """The weighted losses by name; they depend on every parameter, objects or not."""
         features = self.features(batch)
         maps = self.maps(features)
-        losses = detection_losses(self.net, features, maps, batch)
-        losses["search"] = self._search(features, maps, batch)
+        losses = detection_losses(self.net, features.shared, maps, batch)
+        losses["search"] = self._search(features.shared, maps, batch)
         if maps.mask is not None:
-            cover = semantic_loss(self.semantic(maps.mask), batch.semantic, batch.heat_weight)
+            # Of fine masks, the mean of each cell's four quarters.
+            height, width = batch.semantic.shape[2:]
+            cells = F.adaptive_avg_pool2d(maps.mask, (height, width))
+            cover = semantic_loss(self.semantic(cells), batch.semantic, batch.heat_weight)
             losses["semantic"] = cover
         return losses
 
-    def _search(self, features: Tensor, maps: HeadMaps, batch: PairBatch) -> Tensor:
+    def _search(self, shared: Tensor, maps: HeadMaps, batch: PairBatch) -> Tensor:
         """Every object of the earlier frame is searched in the later one, around its prediction."""
         searches, pairs = len(batch.reference), len(batch.counts) // 2
         x, y = batch.place[:searches].unbind(1)
         counts = batch.counts[:pairs]
-        kernels = self.net.search_kernels(features, batch.frame[:searches], y, x).split(counts)
+        kernels = self.net.search_kernels(shared, batch.frame[:searches], y, x).split(counts)
         references = (batch.reference - 0.5).split(counts)
         logits = [
             dynamic_network(later, weights, centres)

@@ -33,7 +33,7 @@ class SiamMOTObjective(HeadObjective):
     def forward(self, batch: SnippetBatch) -> dict[str, Tensor]:
         """The losses by name; the later frame is at most a second after the earlier one."""
         head = self.head
-        shared = head.embed(self.features(batch))
+        shared = head.embed(self.features(batch).shared)
         generator = torch.Generator().manual_seed(int(self.batches))
         self.batches += 1
         drawn = draw_triplets(batch, head.spec.triplets, head.spec.search, generator)

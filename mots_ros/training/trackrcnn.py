@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -34,9 +35,10 @@ class TrackRCNNObjective(HeadObjective):
         """The weighted losses by name."""
         features, losses = self.features(batch), {}
         if self.head.context is not None:
-            features = in_context(self.head.context, features, batch.length)
-            losses = detection_losses(self.net, features, self.maps(features), batch)
-        vectors = self.head.vectors(features, batch.boxes, batch.frame)
+            shared = in_context(self.head.context, features.shared, batch.length)
+            features = replace(features, shared=shared)
+            losses = detection_losses(self.net, shared, self.maps(features), batch)
+        vectors = self.head.vectors(features.shared, batch.boxes, batch.frame)
         losses["association"] = self._association(vectors, batch)
         return losses
 
