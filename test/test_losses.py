@@ -9,6 +9,8 @@ from mots_ros.training.losses import (
     focal_map,
     heatmap_loss,
     mask_loss,
+    near_boxes,
+    outline_loss,
     search_loss,
     semantic_loss,
 )
@@ -40,6 +42,26 @@ def test_mask_loss_asks_for_the_outline_between_cells() -> None:
 
     assert loss(0.65) < loss(0.5) - 0.1
     assert loss(0.65) < loss(0.99) - 0.1
+
+
+def test_outline_loss_by_hand() -> None:
+    """One object is uncertain in both cells that count, the other certain and half wrong in one."""
+    logits = torch.tensor([[[0.0, 0.0, 9.0]], [[2.0, 99.0, 99.0]]])
+    target = torch.tensor([[[1.0, 0.0, 0.0]], [[0.5, 0.0, 0.0]]])
+    near = torch.tensor([[[True, True, False]], [[True, False, False]]])
+    p = 1 / (1 + np.exp(-2.0))
+    expected = (np.log(2) - (np.log(p) + np.log(1 - p)) / 2) / 2
+    assert float(outline_loss(logits, target, near)) == pytest.approx(expected, rel=1e-5)
+    assert float(outline_loss(logits[:0], target[:0], near[:0])) == 0
+
+
+def test_cells_near_boxes_by_hand() -> None:
+    """Ten cells wide: four more on either side; one high: two and a fifth, by their middles."""
+    near = near_boxes(torch.tensor([[10.0, 5.0, 20.0, 6.0], [0.0, 0.0, 0.0, 0.0]]), (12, 30))
+    expected = np.zeros((2, 12, 30), bool)
+    expected[0, 3:8, 6:24] = True
+    expected[1, :2, :2] = True
+    np.testing.assert_array_equal(near, expected)
 
 
 def test_semantic_loss_by_hand() -> None:

@@ -89,6 +89,20 @@ def test_every_parameter_gets_a_gradient_also_without_objects(clip: Clip) -> Non
     assert without == set()
 
 
+def test_masks_alone_learn_where_the_rest_is_to_stay(clip: Clip) -> None:
+    """To the last bit, the statistics of normalisation among it."""
+    state = TrainingState.start(SearchTrackObjective(small_net(), masks_only=True), PLAN, CPU)
+    before = {name: value.clone() for name, value in state.objective.net.state_dict().items()}
+    run(state, clip)
+    for trained in (state.objective.net, state.averaged):
+        changed = {
+            name.split(".")[0]
+            for name, value in trained.state_dict().items()
+            if not torch.equal(value, before[name])
+        }
+        assert changed == {"seg", "conv_weight"}
+
+
 def test_a_loss_that_is_not_finite_stops(clip: Clip) -> None:
     net = small_net()
     torch.nn.init.constant_(net.hm[2].bias, float("nan"))

@@ -101,7 +101,9 @@ def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJo
     def pipeline(averaged: SearchTrackNet, device: torch.device) -> Pipeline:
         return _pipeline(averaged, SearchHead, Config(), device)
 
-    return TrainingJob(samples, SearchTrackObjective(net), checkpoint.save, pipeline)
+    return TrainingJob(
+        samples, SearchTrackObjective(net, plan.masks_only), checkpoint.save, pipeline
+    )
 
 
 def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool) -> TrainingJob:

@@ -31,6 +31,9 @@ UNUSED = ("base.fc.", "base.pre_hm_layer.", "base.pre_img_layer.")
 classifier, CenterTrack's inputs of the frame before."""
 
 
+BEFORE_HEADS = ("base.", "dla_up.", "ida_up.")
+
+
 class CheckpointError(ValueError):
     """A weights file is missing, damaged or of another network; the message names it."""
 
@@ -60,9 +63,11 @@ class Checkpoint:
         return net.eval()
 
     def fingerprint(self) -> str:
-        """The same for files with the same tensors, whatever their format."""
+        """The same for files whose networks have the same features before all heads."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.weights.items()):
+            if not name.startswith(BEFORE_HEADS):
+                continue
             digest.update(f"{name} {tuple(tensor.shape)}".encode())
             digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()[:16]

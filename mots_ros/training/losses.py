@@ -52,6 +52,32 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     return dice_loss(probability, target) + dice_loss(cut, target)
 
 
+def outline_loss(logits: Tensor, target: Tensor, near: Tensor) -> Tensor:
+    """Cross-entropy of the cells near each object, the mean over objects, if any.
+
+    A round shape of the right size costs the Dice loss little; here every cell that is on the wrong
+    side of the outline counts alike.
+
+    Args:
+        logits: [N, h, w]. target: [N, h, w] the share of each cell that the object covers.
+        near: bool [N, h, w] the cells that count.
+    """
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    per_object = (entropy * near).sum((1, 2)) / near.sum((1, 2)).clamp(min=1)
+    return per_object.sum() / max(1, len(target))
+
+
+def near_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which cells [N, h, w] of a map of this ``size`` have their middle in boxes [N, 4] (xyxy, in
+    cells), or up to a fifth of a box's sides and two cells beside it."""
+    margin = 0.2 * (boxes[:, 2:] - boxes[:, :2]) + 2
+    first, last = boxes[:, :2] - margin, boxes[:, 2:] + margin
+    y, x = (torch.arange(side, device=boxes.device) + 0.5 for side in size)
+    columns = (x >= first[:, :1]) & (x < last[:, :1])
+    rows = (y >= first[:, 1:]) & (y < last[:, 1:])
+    return rows.unsqueeze(2) & columns.unsqueeze(1)
+
+
 def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
     """One minus the Dice coefficient, the mean over objects, if any. [N, H, W] each, in [0, 1]."""
     probability, target = probability.flatten(1), target.flatten(1)

@@ -12,9 +12,10 @@ from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.normalise import normalised
 from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 from mots_ros.training.batch import Batch
-from mots_ros.training.losses import heatmap_loss, mask_loss
+from mots_ros.training.losses import heatmap_loss, mask_loss, near_boxes, outline_loss
 
 SIZE_WEIGHT = 0.1
+OUTLINE_WEIGHT = 2.0
 
 
 class Objective(nn.Module):
@@ -101,11 +102,16 @@ def _masks(net: SearchTrackNet, shared: Tensor, mask_maps: Tensor, batch: Batch)
     x, y = batch.place.unbind(1)
     kernels = net.mask_kernels(shared, batch.frame, y, x).split(batch.counts)
     places = net.mask_centres(y, x).split(batch.counts)
-    logits = [
-        dynamic_network(frame_map, weights, centres)
-        for frame_map, weights, centres in zip(mask_maps, kernels, places, strict=True)
-    ]
-    return mask_loss(torch.cat(logits), batch.masks.float())
+    logits = torch.cat(
+        [
+            dynamic_network(frame_map, weights, centres)
+            for frame_map, weights, centres in zip(mask_maps, kernels, places, strict=True)
+        ]
+    )
+    masks, size = batch.masks.float(), (logits.shape[1], logits.shape[2])
+    covered = F.adaptive_avg_pool2d(masks, size)
+    near = near_boxes(batch.boxes * (size[0] / batch.heat.shape[2]), size)
+    return mask_loss(logits, masks) + OUTLINE_WEIGHT * outline_loss(logits, covered, near)
 
 
 def _mean_l1(value: Tensor, target: Tensor) -> Tensor:

@@ -43,6 +43,11 @@ class Plan:
         "A head's file to start from, which may be that of another network: so heads follow a "
         "network that was trained further. Named as in tracker.head.",
     )
+    masks_only: bool = parameter(
+        False,
+        "Of SearchTrack's network only what draws masks learns; boxes, scores and searches stay as "
+        "they are, and the heads of other trackers stay of use.",
+    )
     seed: int = parameter(0, "Another seed, other samples.", low=0, high=2**31)
     crop_height: int = parameter(192, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
     crop_width: int = parameter(384, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
@@ -113,6 +118,8 @@ def load_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
     for key in ("head", "start_head"):
         if tracker == "searchtrack" and values.get(key):
             raise ConfigError(f"{path}: '{key}' has no meaning for searchtrack, which has none")
+    if tracker != "searchtrack" and values.get("masks_only"):
+        raise ConfigError(f"{path}: 'masks_only' has no meaning for {tracker}'s head")
     return Plan(**values)
 
 

@@ -18,11 +18,27 @@ class SearchTrackObjective(Objective):
 
     ``semantic`` tells the classes from the mask features alone. Only training has it: it makes them
     see arms and legs, where the dynamic networks would be content with round shapes.
+
+    ``masks_only``: what draws masks learns, everything else stays as it is, and the heads of other
+    trackers stay of use.
     """
 
-    def __init__(self, net: SearchTrackNet) -> None:
+    def __init__(self, net: SearchTrackNet, masks_only: bool = False) -> None:
         super().__init__(net)
         self.semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
+        self._masks_only = masks_only
+        if masks_only:
+            net.requires_grad_(False)
+            for part in (net.seg, net.conv_weight):
+                assert part is not None, "this network has no masks"
+                part.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> SearchTrackObjective:
+        """As of any module; normalisation that stays as it is keeps its statistics."""
+        super().train(mode)
+        if self._masks_only:
+            self.net.eval()
+        return self
 
     @property
     def trained(self) -> SearchTrackNet:
