@@ -45,12 +45,13 @@ def test_mask_loss_asks_for_the_outline_between_cells() -> None:
 
 
 def test_outline_loss_by_hand() -> None:
-    """One object is uncertain in both cells that count, the other certain and half wrong in one."""
+    """One object is uncertain in both cells that count; the other is too sure of a cell that it
+    covers by half, where the best answer has an entropy of ln 2."""
     logits = torch.tensor([[[0.0, 0.0, 9.0]], [[2.0, 99.0, 99.0]]])
     target = torch.tensor([[[1.0, 0.0, 0.0]], [[0.5, 0.0, 0.0]]])
     near = torch.tensor([[[True, True, False]], [[True, False, False]]])
     p = 1 / (1 + np.exp(-2.0))
-    expected = (np.log(2) - (np.log(p) + np.log(1 - p)) / 2) / 2
+    expected = (np.log(2) - (np.log(p) + np.log(1 - p)) / 2 - np.log(2)) / 2
     assert float(outline_loss(logits, target, near)) == pytest.approx(expected, rel=1e-5)
     assert float(outline_loss(logits[:0], target[:0], near[:0])) == 0
 

@@ -40,7 +40,14 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path) -> None:
     clip = toy_clip(tmp_path)
     ten = Clip(clip.images[:FRAMES], clip.instances[:FRAMES], clip.boxes[:FRAMES], clip.scale)
     plan = Plan(
-        **{"iterations": 160, "batch": 2, "learning_rate": 5e-3, "warmup": 10, "average": 0.9},
+        **{
+            "iterations": 160,
+            "batch": 2,
+            "clip_norm": 5.0,
+            "learning_rate": 5e-3,
+            "warmup": 10,
+            "average": 0.9,
+        },
         **{"workers": 0, "save_every": 160},
     )
     torch.manual_seed(0)

@@ -62,7 +62,8 @@ def description(contents: Checkpoint, input_size: tuple[int, int]) -> str:
         rows["runs"] = f"no: {str(error).removeprefix(f'{contents.path}: ')}"
     else:
         rows["operations"] = _operations(spec, input_size)
-        rows["runs"] = "boxes, tracks" + (", masks" if spec.mask_head else "; no masks")
+        masks = ", masks" + (" at stride 2" if spec.fine_masks else "")
+        rows["runs"] = "boxes, tracks" + (masks if spec.mask_head else "; no masks")
     if contents.unused:
         rows["unused"] = ", ".join(contents.unused)
     return "\n".join(
@@ -79,7 +80,7 @@ def _heads(contents: Checkpoint) -> str:
     channels = {
         name.split(".")[0]: len(weight)
         for name, weight in contents.weights.items()
-        if name.endswith(".2.weight") and name.count(".") == 2
+        if name.endswith((".2.weight", ".last.weight")) and name.count(".") == 2
     }
     return ", ".join(f"{name} {count}" for name, count in channels.items())
 

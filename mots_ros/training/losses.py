@@ -53,7 +53,8 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def outline_loss(logits: Tensor, target: Tensor, near: Tensor) -> Tensor:
-    """Cross-entropy of the cells near each object, the mean over objects, if any.
+    """Cross-entropy of the cells near each object above that of perfect answers, the mean over
+    objects, if any.
 
     A round shape of the right size costs the Dice loss little; here every cell that is on the wrong
     side of the outline counts alike.
@@ -63,6 +64,7 @@ def outline_loss(logits: Tensor, target: Tensor, near: Tensor) -> Tensor:
         near: bool [N, h, w] the cells that count.
     """
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    entropy = entropy - F.binary_cross_entropy(target, target, reduction="none")
     per_object = (entropy * near).sum((1, 2)) / near.sum((1, 2)).clamp(min=1)
     return per_object.sum() / max(1, len(target))
 

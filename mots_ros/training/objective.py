@@ -93,12 +93,15 @@ def detection_losses(
     if maps.offset is not None:
         losses["offset"] = _mean_l1(maps.offset[at], batch.centre - batch.place)
     if maps.mask is not None:
-        losses["mask"] = _masks(net, shared, maps.mask, batch)
+        losses["mask"] = drawn_masks_loss(net, shared, maps.mask, batch)
     return losses
 
 
-def _masks(net: SearchTrackNet, shared: Tensor, mask_maps: Tensor, batch: Batch) -> Tensor:
-    """The loss of the masks that every object's own network draws."""
+def drawn_masks_loss(
+    net: SearchTrackNet, shared: Tensor, mask_maps: Tensor, batch: Batch
+) -> Tensor:
+    """The weighted loss of the masks that every object's own network draws; see
+    ``detection_losses``."""
     x, y = batch.place.unbind(1)
     kernels = net.mask_kernels(shared, batch.frame, y, x).split(batch.counts)
     places = net.mask_centres(y, x).split(batch.counts)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.searchtrack import MASK_CHANNELS, HeadMaps, SearchTrackNet
 from mots_ros.training.losses import search_loss, semantic_loss
-from mots_ros.training.objective import Objective, detection_losses
+from mots_ros.training.objective import Objective, detection_losses, drawn_masks_loss
 from mots_ros.training.pairs import PairBatch
 
 
@@ -47,9 +47,12 @@ class SearchTrackObjective(Objective):
     def forward(self, batch: PairBatch) -> dict[str, Tensor]:
         """The weighted losses by name; they depend on every parameter, objects or not."""
         features = self.features(batch)
-        maps = self.maps(features)
-        losses = detection_losses(self.net, features.shared, maps, batch)
-        losses["search"] = self._search(features.shared, maps, batch)
+        maps, shared = self.maps(features), features.shared
+        if self._masks_only and maps.mask is not None:
+            losses = {"mask": drawn_masks_loss(self.net, shared, maps.mask, batch)}
+        else:
+            losses = detection_losses(self.net, shared, maps, batch)
+            losses["search"] = self._search(shared, maps, batch)
         if maps.mask is not None:
             # Of fine masks, the mean of each cell's four quarters.
             height, width = batch.semantic.shape[2:]
