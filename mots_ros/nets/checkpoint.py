@@ -30,8 +30,8 @@ UNUSED = ("base.fc.", "base.pre_hm_layer.", "base.pre_img_layer.")
 """Layers that released checkpoints may hold though tracking never runs them: ImageNet's
 classifier, CenterTrack's inputs of the frame before."""
 
-
 BEFORE_HEADS = ("base.", "dla_up.", "ida_up.")
+"""The layers upon which all heads build, those of other trackers among them."""
 
 
 class CheckpointError(ValueError):
