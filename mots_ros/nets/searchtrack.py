@@ -168,9 +168,9 @@ class FineMaskHead(nn.Module):
         """The shared features [B, C, H, W] and what ``detail`` makes of the map at stride 2, of the
         same shape -> [B, 8, 2 H, 2 W], in float32 as ``Head``.
         """
-        hidden = self.wide(torch.cat((shared.to(detail.dtype), detail), dim=1))
+        hidden = widened(self.wide(torch.cat((shared.to(detail.dtype), detail), dim=1)))
         with full_precision(shared.device):
-            return F.pixel_shuffle(self.last(widened(hidden)), 2)
+            return F.pixel_shuffle(self.last(hidden), 2)
 
 
 class SearchTrackNet(nn.Module):
@@ -233,12 +233,12 @@ class SearchTrackNet(nn.Module):
     def features(self, image: Tensor) -> Features:
         """Of normalised RGB [B, 3, H, W]; the shared ones are in float32."""
         half, *maps = self.base(image.to(self.precision))
+        detail = self.seg.detail(half) if isinstance(self.seg, FineMaskHead) else None
+        # It is large, and the neck needs the room.
+        del half
         ladder = self.dla_up(maps)
-        return Features(
-            shared=widened(self.ida_up(ladder[:3])[-1]),
-            detail=self.seg.detail(half) if isinstance(self.seg, FineMaskHead) else None,
-            ladder=tuple(ladder[1:]),
-        )
+        shared = widened(self.ida_up(ladder[:3])[-1])
+        return Features(shared, detail, ladder=tuple(ladder[1:]))
 
     def heads(self, features: Features) -> HeadMaps:
         """The dense heads."""
