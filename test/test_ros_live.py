@@ -165,7 +165,10 @@ def test_a_tracker_that_ends_leaves_what_it_answered(
     assert status == 1
     assert "live: the tracker ended after" in said
     assert f"evaluate {drive} --results {tmp_path / 'live' / 'tracked'}" in said
-    assert [frame.stamp_ns for frame in TrackedBag(tmp_path / "live" / "tracked")] == STAMPS[:3]
+    # A busy machine may drop an image between those that it answers.
+    answered = [frame.stamp_ns for frame in pipeline.frames]
+    assert len(answered) >= 3 and set(answered) <= set(STAMPS)
+    assert [frame.stamp_ns for frame in TrackedBag(tmp_path / "live" / "tracked")] == answered
     assert not (tmp_path / "live" / "report").exists()
 
 
