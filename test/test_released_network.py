@@ -23,10 +23,10 @@ def maps() -> dict[str, torch.Tensor]:
     net = SearchTrackNet(DLA34).eval()
     net.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     with torch.inference_mode():
-        features = net.features(torch.from_numpy(reference.image_tensor()))
+        shared = net.features(torch.from_numpy(reference.image_tensor())).shared
         heads = ("hm", "wh", "sch", "sch_weight", "seg", "conv_weight")
-        dense = {f"head.{name}": net.get_submodule(name)(features) for name in heads}
-    return {"feat64": features, **dense}
+        dense = {f"head.{name}": net.get_submodule(name)(shared) for name in heads}
+    return {"feat64": shared, **dense}
 
 
 @pytest.mark.parametrize(

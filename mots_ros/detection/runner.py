@@ -130,7 +130,7 @@ class NetworkRunner:
         on_device = torch.from_numpy(np.stack(images)).to(self.device)
         return normalised(letterboxed(on_device, letterbox))
 
-    def _before_heads(self, images: Tensor) -> tuple[Tensor, ...]:
+    def _before_heads(self, images: Tensor) -> tuple[Tensor | None, ...]:
         features = self.net.features(images)
         return features.shared, features.detail, *features.ladder
 

@@ -26,6 +26,7 @@ class NetworkSpec:
     convolutions. offset_head: whether a ``reg`` head refines centres below the map's pixel.
     mask_head: whether objects have masks; without, they are boxes only. amodal_head: whether an
     ``ltrb_amodal`` head gives boxes of whole objects, also where they leave the image.
+    fine_masks: whether masks are drawn at stride 2 instead of 4, with what the backbone sees there.
     """
 
     class_names: tuple[str, ...]

@@ -36,6 +36,14 @@ class Objective(nn.Module):
         """What a run is for; the objective's other layers serve training alone."""
         raise NotImplementedError
 
+    def train(self, mode: bool = True) -> Objective:
+        """As of any module; normalisation that does not learn keeps its statistics, too."""
+        super().train(mode)
+        for module in self.net.modules():
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
+        return self
+
     def features(self, batch: Batch) -> Features:
         """What comes before all heads, of all frames."""
         images = normalised(batch.images)
@@ -67,12 +75,6 @@ class HeadObjective(Objective):
     @property
     def trained(self) -> nn.Module:
         return self.head
-
-    def train(self, mode: bool = True) -> HeadObjective:
-        """As of any module; the network's normalisation keeps its statistics."""
-        super().train(mode)
-        self.net.eval()
-        return self
 
 
 def detection_losses(

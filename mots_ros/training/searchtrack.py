@@ -33,13 +33,6 @@ class SearchTrackObjective(Objective):
                 assert part is not None, "this network has no masks"
                 part.requires_grad_(True)
 
-    def train(self, mode: bool = True) -> SearchTrackObjective:
-        """As of any module; normalisation that stays as it is keeps its statistics."""
-        super().train(mode)
-        if self._masks_only:
-            self.net.eval()
-        return self
-
     @property
     def trained(self) -> SearchTrackNet:
         return self.net
