@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from mots_ros.training.targets import (
-    MIN_OVERLAP,
-    draw_gaussian,
-    frame_targets,
-    gaussian_radius,
-)
+from mots_ros.training.targets import draw_peak, frame_targets
 
 
 def test_frame_targets_by_hand() -> None:
@@ -39,19 +34,25 @@ def test_no_objects() -> None:
     assert (targets.heat_weight == 1).all()
 
 
-def test_gaussian_radius_keeps_the_overlap() -> None:
-    for width, height in [(10, 20), (40, 40), (100, 8)]:
-        r = gaussian_radius(np.array([width, height], np.float32)) + 1
-        shared = (width - r) * (height - r)
-        assert shared / (2 * width * height - shared) < MIN_OVERLAP
-        r -= 1
-        shared = (width - r) * (height - r)
-        assert shared / (2 * width * height - shared) >= MIN_OVERLAP
+def test_a_peak_has_the_proportions_of_its_box() -> None:
+    heat = np.zeros((7, 9), np.float32)
+    draw_peak(heat, np.array([4, 3]), np.array([12.5, 25]))  # 0.08 of which are 1 and 2
+    assert heat[3, 4] == 1
+    assert heat[3, 5] == heat[3, 3] == heat[5, 4] == heat[1, 4] == pytest.approx(np.exp(-1 / 2))
+    assert heat[5, 5] == pytest.approx(np.exp(-1))
 
 
-def test_gaussian_at_the_edge() -> None:
+def test_people_side_by_side_keep_their_peaks() -> None:
+    heat = np.zeros((7, 9), np.float32)
+    for x in (3, 5):
+        draw_peak(heat, np.array([x, 3]), np.array([5, 12]))
+    assert heat[3, 3] == heat[3, 5] == 1
+    assert heat[3, 4] == pytest.approx(np.exp(-1 / (2 * 0.45**2)))
+
+
+def test_a_peak_at_the_edge() -> None:
     heat = np.zeros((4, 5), np.float32)
-    draw_gaussian(heat, np.array([0, 3]), 2)
+    draw_peak(heat, np.array([0, 3]), np.array([1, 1]))
     assert heat[3, 0] == 1
-    assert heat[3, 1] == heat[2, 0] == pytest.approx(np.exp(-1 / (2 * (5 / 6) ** 2)))
-    assert heat[3, 3] == 0
+    assert heat[3, 1] == heat[2, 0] == pytest.approx(np.exp(-1 / (2 * 0.45**2)))
+    assert heat[3, 3] < 1e-8

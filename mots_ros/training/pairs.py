@@ -18,7 +18,7 @@ from mots_ros.training.batch import Batch, stacked
 from mots_ros.training.clips import Clip
 from mots_ros.training.paste import Guest, random_cutout, random_guest
 from mots_ros.training.samples import RandomSamples, frames_in_view, random_places
-from mots_ros.training.targets import FrameTargets, draw_gaussian, gaussian_radius
+from mots_ros.training.targets import FrameTargets, draw_peak
 
 GAPS = np.array([0.1, 0.4, 0.15, 0.1, *[0.25 / 9] * 9])
 """How often two frames are 0, 1, 2 ... frames apart: neighbours are what a tracker meets most; what
@@ -119,7 +119,7 @@ def make_pair(
     responses = np.zeros((len(before.ids), *after.heat.shape[1:]), np.float32)
     for response, instance in zip(responses, before.ids, strict=True):
         for found in np.flatnonzero(after.ids == instance):
-            draw_gaussian(response, after.pixels[found], gaussian_radius(after.sizes[found]))
+            draw_peak(response, after.pixels[found], after.sizes[found])
     return Pair(
         (images[0], images[1]),
         (before, after),
