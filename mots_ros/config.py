@@ -68,11 +68,18 @@ class DetectorConfig:
         0.3, "Detections below this score are dropped.", low=0.0, high=1.0
     )
     peak_window: int = parameter(
-        5,
+        3,
         "Side of the window in which a heat-map peak must be the largest, odd.",
         low=1,
         high=15,
         step=2,
+    )
+    nms_overlap: float = parameter(
+        0.5,
+        "Of detections of one class whose boxes overlap by more than this IoU only the best "
+        "remains; 1 keeps all, as the released program does.",
+        low=0.0,
+        high=1.0,
     )
     max_detections: int = parameter(100, "At most so many detections a frame.", low=1, high=1000)
 

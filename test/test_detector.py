@@ -90,7 +90,7 @@ def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
 
 def test_a_real_network_runs_on_odd_image_sizes() -> None:
     torch.manual_seed(0)
-    config = DetectorConfig(input_width=96, score_threshold=0.0, max_detections=7)
+    config = DetectorConfig(input_width=96, score_threshold=0.0, max_detections=7, nms_overlap=1.0)
     detector = CenterNetDetector(NetworkRunner(SearchTrackNet(LIGHT), CPU), config)
     image = np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8)
     (observation,) = detector(Frame(0, "camera", image))
@@ -140,6 +140,42 @@ def test_the_longer_side_takes_the_width() -> None:
     letterbox = letterbox_of((375, 1242), config)
     assert letterbox.scale == 1280 / 1242
     assert letterbox.offset_y == pytest.approx((384 - 375 * 1280 / 1242) / 2)
+
+
+class CrowdNet(DrawnNet):
+    """Sees a second pedestrian two map pixels beside the first, and one two pixels below that is
+    the first once more; there, too, a car."""
+
+    def heads(self, features: Features) -> HeadMaps:
+        maps = super().heads(features)
+        maps.heat[0, 1, 6, 22] = 1.5
+        maps.heat[0, 1, 8, 20] = 1.0
+        maps.heat[0, 0, 8, 20] = 0.5
+        return maps
+
+
+@pytest.mark.parametrize(
+    ("overlap", "labels", "left"),
+    # Boxes of 4 x 8 pixels overlap by 1/3 beside each other, by 3/5 below each other.
+    [
+        (0.5, [1, 1, 0], [146, 162, 146]),
+        (0.3, [1, 0], [146, 146]),
+        (1.0, [1, 1, 1, 0], [146, 162, 146, 146]),
+    ],
+)
+def test_neighbours_remain_and_repetitions_go(
+    overlap: float, labels: list[int], left: list[int]
+) -> None:
+    net = CrowdNet(COARSE)
+    config = replace(CONFIG, nms_overlap=overlap)
+    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(net))
+    (observation,) = detector(FRAME)
+    found = observation.detections
+    assert found.labels.tolist() == labels
+    np.testing.assert_allclose(found.boxes[:, 0], left)
+    assert found.masks is not None
+    assert found.masks.shape == (len(labels), 16, 64)
+    assert observation.features.kernels.shape == (len(labels), 593)
 
 
 class AmodalNet(DrawnNet):

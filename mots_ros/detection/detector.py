@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mots_ros.config import DetectorConfig
+from mots_ros.core.boxes import strongest
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import WindowedMasks, cells_around, view_of
 from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Observation
@@ -92,7 +93,11 @@ class CenterNetDetector:
         # In one piece, best first: a GPU is waited for once to know what it found.
         found = torch.cat((boxes, scores[:, None], labels[:, None]), dim=1).cpu().numpy()
         found = found[found[:, 4] > self.config.score_threshold]
-        x, y, boxes = (values[: len(found)] for values in (x, y, boxes))
+        remain = np.flatnonzero(
+            strongest(found[:, :4], found[:, 4], found[:, 5], self.config.nms_overlap)
+        )
+        found, index = found[remain], torch.from_numpy(remain).to(x.device)
+        x, y, boxes = (values[index] for values in (x, y, boxes))
         masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
         in_image = glance.letterbox.map_to_image(found[:, :4])
         detections = Detections(
