@@ -95,8 +95,8 @@ def _coverage(mask: NDArray[np.bool_]) -> FloatArray:
 
 
 def draw_peak(heat: FloatArray, pixel: NDArray[Any], size: NDArray[Any]) -> None:
-    """Raise ``heat`` [h, w] to 1 at ``pixel`` (x, y), and around it to a Gaussian in the proportions
-    of a box of this ``size`` (width, height) in map pixels."""
+    """Raise ``heat`` [h, w] to 1 at ``pixel`` (x, y), and around it to a Gaussian in the
+    proportions of a box of this ``size`` (width, height) in map pixels."""
     spread = np.maximum(SPREAD * size, LEAST_SPREAD)
     columns, rows = (
         np.exp(-(((np.arange(side) - at) / deviation) ** 2) / 2)
