@@ -118,6 +118,7 @@ def timed(
     values = {
         "detector.score_threshold": 0.0,
         "detector.max_detections": tracks,
+        "detector.nms_overlap": 1.0,
         "tracker.birth_threshold": 0.0,
         "tracker.max_misses": 0,
     }
