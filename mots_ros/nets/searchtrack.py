@@ -140,6 +140,10 @@ class Head(nn.Sequential):
         hidden = F.linear(patches, wide.weight.permute(0, 2, 3, 1).flatten(1), wide.bias)
         return F.linear(relu(hidden), last.weight.flatten(1), last.bias)
 
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Let the wide layer compute in another precision."""
+        self[0].to(precision)
+
     @property
     def _layers(self) -> tuple[nn.Conv2d, nn.ReLU, nn.Conv2d]:
         return tuple(self)  # type: ignore[return-value]
@@ -172,6 +176,11 @@ class FineMaskHead(nn.Module):
         hidden = widened(self.wide(torch.cat((shared.to(detail.dtype), detail), dim=1)))
         with full_precision(shared.device):
             return F.pixel_shuffle(self.last(hidden), 2)
+
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Let all layers but the last compute in another precision."""
+        self.detail.to(precision)
+        self.wide.to(precision)
 
 
 class SearchTrackNet(nn.Module):
@@ -225,11 +234,8 @@ class SearchTrackNet(nn.Module):
             if isinstance(module, DeformableConv):
                 module.conv_offset_mask.float()
         for head in (self.hm, self.wh, self.reg, self.sch, self.seg, self.ltrb_amodal):
-            if isinstance(head, FineMaskHead):
-                head.detail.to(precision)
-                head.wide.to(precision)
-            elif head is not None:
-                head[0].to(precision)
+            if head is not None:
+                head.compute_in(precision)
 
     def features(self, image: Tensor) -> Features:
         """Of normalised RGB [B, 3, H, W]; the shared ones are in float32."""

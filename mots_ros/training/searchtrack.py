@@ -26,6 +26,8 @@ class SearchTrackObjective(Objective):
     def __init__(self, net: SearchTrackNet, masks_only: bool = False) -> None:
         super().__init__(net)
         self.semantic = nn.Conv2d(MASK_CHANNELS, len(net.spec.class_names), 1)
+        # No opinion at first: a random one upsets the mask features of a trained network.
+        nn.init.zeros_(self.semantic.weight)
         self._masks_only = masks_only
         if masks_only:
             net.requires_grad_(False)
