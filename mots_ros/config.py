@@ -314,6 +314,13 @@ class TrackerConfig:
         low=0.0,
         high=1e4,
     )
+    size_model: str = parameter(
+        "still",
+        "How the motion filter expects boxes to change their size: still, not at all, as what "
+        "hides an object cuts its box; growing, as they did before, as in SORT and the released "
+        "program.",
+        choices=("still", "growing"),
+    )
     trackrcnn: TrackRCNNConfig = field(default_factory=TrackRCNNConfig)
     siammot: SiamMOTConfig = field(default_factory=SiamMOTConfig)
     dior: DIORConfig = field(default_factory=DIORConfig)

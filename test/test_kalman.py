@@ -153,3 +153,23 @@ def test_more_noise_follows_a_turn_sooner():
             mean, covariance = kalman.update(mean, covariance, BOX + np.array([shift, 0, shift, 0]))
         behind.append(120 + 18 - mean[0])
     assert behind[0] > 1.2 * behind[1] > 2 * behind[2] > 0
+
+
+def test_a_still_size_follows_what_is_seen_and_goes_nowhere():
+    """Something hides a half: the area is 800 and then measured as 400, the aspect 2 and then 1."""
+    state = kalman.initiate(BOX, kalman.STILL)
+    for _ in range(30):
+        state = kalman.update(*kalman.predict(*state, 1.0, size=kalman.STILL), BOX)
+    seen = kalman.update(*kalman.predict(*state, 1.0, size=kalman.STILL), BOX - [0, 0, 20, 0])
+    np.testing.assert_allclose(seen[0][2:4], [800 - 0.6 * 400, 2 - 0.6], rtol=1e-3)
+    ahead = kalman.predict(*seen, 5.0, size=kalman.STILL)
+    np.testing.assert_allclose(ahead[0][[2, 3, 6]], [*seen[0][2:4], 0])
+    back = kalman.update(*ahead, BOX)
+    assert back[0][2] > 560 + 0.8 * 240
+
+
+def test_a_growing_size_goes_on():
+    state = kalman.initiate(BOX)
+    for step in range(10):
+        state = kalman.update(*kalman.predict(*state, 1.0), BOX + step * np.array([0, 0, 4, 0]))
+    assert kalman.predict(*state, 2.0)[0][2] == pytest.approx((40 + 4 * 11) * 20, rel=0.05)

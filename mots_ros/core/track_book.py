@@ -45,7 +45,8 @@ class TrackBook:
         elapsed = 0 if self._stamp_ns is None else stamp_ns - self._stamp_ns
         dt = min(max(elapsed * config.frame_rate / 1e9, 0.0), _LONGEST_STEP)
         self._stamp_ns = stamp_ns
-        means, covariances = kalman.predict(*_states(self.tracks), dt, config.velocity_noise)
+        size = kalman.SIZE_MODELS[config.size_model]
+        means, covariances = kalman.predict(*_states(self.tracks), dt, config.velocity_noise, size)
         self.tracks = tuple(
             replace(track, mean=mean, covariance=covariance)
             for track, mean, covariance in zip(self.tracks, means, covariances, strict=True)
@@ -84,7 +85,8 @@ class TrackBook:
         lives += [(self._last_id + number, 1) for number in range(1, len(births) + 1)]
         self._last_id += len(births)
         columns = np.concatenate([matches.pairs[:, 1], births])
-        means, covariances = _seen_at(detections.boxes[columns], known)
+        size = kalman.SIZE_MODELS[config.size_model]
+        means, covariances = _seen_at(detections.boxes[columns], known, size)
         seen = {}
         for column, (track_id, hits), mean, covariance in zip(
             columns.tolist(), lives, means, covariances, strict=True
@@ -128,9 +130,11 @@ def _states(tracks: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
     return means, covariances
 
 
-def _seen_at(boxes: FloatArray, known: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
+def _seen_at(
+    boxes: FloatArray, known: Sequence[Track], size: kalman.SizeModel
+) -> tuple[kalman.Mean, kalman.Covariance]:
     """The states of objects at ``boxes``: of the tracks that are known, then of new ones."""
     count = len(known)
-    means, covariances = kalman.initiate(boxes)
+    means, covariances = kalman.initiate(boxes, size)
     means[:count], covariances[:count] = kalman.update(*_states(known), boxes[:count])
     return means, covariances
