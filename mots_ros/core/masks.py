@@ -137,7 +137,10 @@ class WindowedMasks:
             if x1 >= x2 or y1 >= y2:
                 continue
             part = self._parts[index][y1 - y : y2 - y, x1 - x : x2 - x]
-            probability = rows[top:bottom, y1:y2] @ part @ columns[x1:x2, left:right]
+            # NumPy's library may look at what lies beside a small matrix, and warn of that
+            # (numpy issue 24067).
+            with np.errstate(invalid="ignore"):
+                probability = rows[top:bottom, y1:y2] @ part @ columns[x1:x2, left:right]
             label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
         return label_image
 
