@@ -12,11 +12,15 @@ IMAGE = np.zeros((100, 400, 3), np.uint8)
 
 def step(tracker, seconds, *lefts, top=40.0):
     """One frame with boxes of 20 x 20 pixels; the ids that it reports."""
-    boxes = [[left, top, left + 20, top + 20] for left in lefts]
+    return see(tracker, seconds, [[left, top, left + 20, top + 20] for left in lefts])
+
+
+def see(tracker, seconds, boxes):
+    """One frame with these boxes; the ids that it reports."""
     detections = Detections(
         np.array(boxes, np.float32).reshape(-1, 4),
-        np.full(len(lefts), 0.9, np.float32),
-        np.zeros(len(lefts), np.int64),
+        np.full(len(boxes), 0.9, np.float32),
+        np.zeros(len(boxes), np.int64),
     )
     frame = Frame(round(seconds * 1e9), "camera", IMAGE)
     return tracker.step(Observation(frame, LETTERBOX, detections, None)).ids.tolist()
@@ -30,6 +34,17 @@ def test_a_moving_object_is_found_behind_an_occlusion():
     for frame in range(8, 12):
         step(tracker, frame / 10)
     assert step(tracker, 1.2, 10 + 8 * 12) == [1]
+
+
+@pytest.mark.parametrize(("size_model", "expected"), [("still", [1]), ("growing", [2])])
+def test_what_was_covered_bit_by_bit_comes_back_whole(size_model, expected):
+    """A parked car behind a passing one; where sizes grow, it is expected to shrink to nothing."""
+    tracker = SortTracker(TrackerConfig(size_model=size_model))
+    for frame, height in enumerate([40] * 10 + [36, 32, 28, 24, 20, 16, 12]):
+        assert see(tracker, frame / 10, [[100, 40, 160, 40 + height]]) == [1]
+    for frame in range(17, 22):
+        see(tracker, frame / 10, [])
+    assert see(tracker, 2.2, [[100, 40, 160, 80]]) == expected
 
 
 def test_two_objects_that_cross_keep_their_ids():
