@@ -131,17 +131,17 @@ class WindowedMasks:
         cells = _cells_under(places[:, 1:], view)
         cells[:, :2] = np.maximum(cells[:, :2], known[:, :2])
         cells[:, 2:] = np.minimum(cells[:, 2:], known[:, 2:])
-        for (index, left, top, right, bottom), (x1, y1, x2, y2), (x, y, *_) in zip(
-            tiles, cells.tolist(), known.tolist(), strict=True
-        ):
-            if x1 >= x2 or y1 >= y2:
-                continue
-            part = self._parts[index][y1 - y : y2 - y, x1 - x : x2 - x]
-            # NumPy's library may look at what lies beside a small matrix, and warn of that
-            # (numpy issue 24067).
-            with np.errstate(invalid="ignore"):
+        # NumPy's library may look at what lies beside a small matrix, and warn of that (numpy issue
+        # 24067).
+        with np.errstate(invalid="ignore"):
+            for (index, left, top, right, bottom), (x1, y1, x2, y2), (x, y, *_) in zip(
+                tiles, cells.tolist(), known.tolist(), strict=True
+            ):
+                if x1 >= x2 or y1 >= y2:
+                    continue
+                part = self._parts[index][y1 - y : y2 - y, x1 - x : x2 - x]
                 probability = rows[top:bottom, y1:y2] @ part @ columns[x1:x2, left:right]
-            label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
+                label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
         return label_image
 
 
