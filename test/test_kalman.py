@@ -168,6 +168,14 @@ def test_a_still_size_follows_what_is_seen_and_goes_nowhere():
     assert back[0][2] > 560 + 0.8 * 240
 
 
+def test_a_size_that_is_still_from_now_on_has_no_velocity_left():
+    mean, covariance = kalman.initiate(BOX)
+    mean[6] = 50.0
+    mean, covariance = kalman.predict(mean, covariance, 2.0, size=kalman.STILL)
+    assert mean[2] == 800 and mean[6] == 0
+    assert not covariance[6].any() and not covariance[:, 6].any()
+
+
 def test_a_growing_size_goes_on():
     state = kalman.initiate(BOX)
     for step in range(10):

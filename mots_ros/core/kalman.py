@@ -77,6 +77,9 @@ def predict(
     transition = np.eye(7)
     for position, velocity in _VELOCITY_OF:
         transition[position, velocity] = dt
+    if not size.growth:
+        # Nor does it keep a velocity from when sizes grew: the model may change while tracks live.
+        transition[:, _AREA_VELOCITY] = 0
     mean = mean.copy()
     mean[mean[..., _AREA] + dt * mean[..., _AREA_VELOCITY] <= 0, _AREA_VELOCITY] = 0
     noise = np.diag(

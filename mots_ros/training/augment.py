@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mots_ros.core.types import FloatArray, Image
 from mots_ros.training.clips import Clip, random_instance
 
-SCALES = (0.65, 1.35)
-"""Network pixels per stored pixel: at a stored width of 832, inputs 540 to 1120 pixels wide."""
+SCALES = (0.6, 1.25)
+"""Network pixels per stored pixel: at a stored width of 1120, inputs 670 to 1400 pixels wide."""
 FOCUS = 0.75
 """The share of crops that look at an object."""
 

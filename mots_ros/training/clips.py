@@ -16,7 +16,7 @@ from mots_ros.core.types import FloatArray, Image, IntArray, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import IGNORE_ID
 
-MAX_WIDTH = 832
+MAX_WIDTH = 1120
 """Stored width in pixels: a little more than the light network's input, for random scales."""
 
 
