@@ -47,7 +47,6 @@ class DetectorConfig:
         low=0,
         high=4096,
         step=32,
-        restart=True,
     )
     input_height: int = parameter(
         0,
@@ -55,14 +54,12 @@ class DetectorConfig:
         low=0,
         high=4096,
         step=32,
-        restart=True,
     )
     fit: str = parameter(
         "contain",
         "How images meet the input: contain shows them whole; longer_side fits the longer side to "
         "the width; keep_small leaves those at their size that are not higher than the input.",
         choices=("contain", "longer_side", "keep_small"),
-        restart=True,
     )
     score_threshold: float = parameter(
         0.3, "Detections below this score are dropped.", low=0.0, high=1.0

@@ -8,6 +8,8 @@ import torch
 
 from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_path
 from mots_ros.config import Config, parameters
+from mots_ros.core.types import Frame
+from mots_ros.data.street import StreetDrive
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.search import SearchHead
@@ -26,6 +28,11 @@ def config(tmp_path: Path) -> Config:
     checkpoint.save(SearchTrackNet(SMALL), tmp_path / "small.safetensors")
     weights = str(tmp_path / "small.safetensors")
     return Config().with_values({"detector.weights": weights, "detector.device": "cpu"})
+
+
+@pytest.fixture(scope="module")
+def street() -> list[Frame]:
+    return [item.frame for item in StreetDrive(seed=6, length=6, size=(188, 620))]
 
 
 def test_names_choose_trackers() -> None:
@@ -66,6 +73,29 @@ def test_thresholds_change_and_tracks_stay(config: Config) -> None:
     assert pipeline.tracker is tracker
     assert pipeline.tracker.config == changed.tracker
     assert pipeline.detector.config == changed.detector
+
+
+@pytest.mark.parametrize("name", parameters()["tracker.name"].metadata["choices"])
+def test_the_input_changes_and_ids_stay(name: str, street: list[Frame]) -> None:
+    narrow = Config().with_values(
+        {"tracker.name": name, "detector.input_width": 320, "detector.threads": 1}
+    )
+    pipeline = build_pipeline(narrow)
+    widths = []
+    backbone = pipeline.detector.runner.net.base
+    hook = backbone.register_forward_pre_hook(lambda _, given: widths.append(given[0].shape[-1]))
+    tracked = []
+    with hook:
+        for number, frame in enumerate(street):
+            if number == 3:
+                wide = narrow.with_values({"detector.input_width": 448})
+                tracked += reconfigure(pipeline, wide)
+            tracked += pipeline.step(frame)
+        tracked += pipeline.finish()
+    assert widths == [320] * 3 + [448] * 3
+    ids = [set(frame.ids.tolist()) for frame in tracked]
+    assert len(ids) == 6
+    assert ids[2] & ids[3]
 
 
 def test_another_tracker_takes_the_seat(config: Config) -> None:
