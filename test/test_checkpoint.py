@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from mots_ros.commands import checkpoint as command
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
+from mots_ros.nets.normalise import normalised
 from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 
 SMALL = dataclasses.replace(LIGHT, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
@@ -141,8 +142,25 @@ def test_released_checkpoint_tells_its_heads(
     assert net.spec == spec
     expected = torch.load(released, weights_only=True)["state_dict"]
     for name, tensor in net.state_dict().items():
-        torch.testing.assert_close(tensor, expected[f"module.{name}"], rtol=0, atol=0)
+        if name != "base.base_layer.0.weight":
+            torch.testing.assert_close(tensor, expected[f"module.{name}"], rtol=0, atol=0)
     assert checkpoint.read(released).unused == ("epoch", "optimizer", "base.fc.weight")
+
+
+def test_a_released_network_sees_colours_as_it_learnt_them(released: Path) -> None:
+    """It was trained on images as OpenCV reads them: blue, green, red, less their means."""
+    state = torch.load(released, weights_only=True)["state_dict"]
+    theirs = SearchTrackNet(SMALL_DLA34).eval()
+    theirs.load_state_dict({name[7:]: state[name] for name in state if "base.fc" not in name})
+    rgb = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    mean = 255 * torch.tensor([0.40789654, 0.44719302, 0.47026115])
+    deviation = 255 * torch.tensor([0.28863828, 0.27408164, 0.27809835])
+    bgr = ((rgb.flip(3) - mean) / deviation).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        expected = theirs.base.base_layer(bgr)
+        found = checkpoint.load(released).base.base_layer(normalised(rgb))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert expected.std() > 0.01
 
 
 def test_a_bare_state_dict_is_a_checkpoint_too(released: Path) -> None:

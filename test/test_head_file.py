@@ -93,5 +93,8 @@ def test_a_fingerprint_tells_networks_apart_but_not_formats(tmp_path: Path) -> N
     for seed in (0, 1):
         checkpoint.save(small_net(seed), ours)
         prints.append(checkpoint.read(ours).fingerprint())
-    torch.save({"state_dict": small_net(1).state_dict()}, released)
+    state = small_net(1).state_dict()
+    # A released network's first layer meets blue first.
+    state["base.base_layer.0.weight"] = state["base.base_layer.0.weight"].flip(1)
+    torch.save({"state_dict": state}, released)
     assert prints[0] != prints[1] == checkpoint.read(released).fingerprint()

@@ -99,7 +99,7 @@ def test_points_and_boxes_follow_the_view() -> None:
 
 
 def test_a_cutout_is_an_object_without_its_surroundings(clip: Clip) -> None:
-    cutout = random_cutout([clip], np.random.default_rng(0))
+    cutout = random_cutout(clip, np.random.default_rng(0))
     assert cutout is not None
     colour = {1: (200, 30, 30), 2: (30, 200, 30)}[cutout.class_id]
     assert cutout.mask.all()
@@ -111,14 +111,40 @@ def test_a_guest_keeps_close_to_its_own_class() -> None:
     earlier = {1001: np.array([0.0, 0, 50, 20]), 2001: np.array([300.0, 100, 320, 140])}
     later = {2001: np.array([330.0, 100, 350, 140])}
     for seed in range(20):
-        guest = random_guest(3, cutout, (earlier, later), 1, np.random.default_rng(seed))
+        guest = random_guest(3, cutout, (earlier, later), 1, VIEW, np.random.default_rng(seed))
         assert guest is not None and guest.instance == 2903
         assert abs(guest.centres[0] - (310, 120)).max() < 80
         assert guest.centres[1][0] - guest.centres[0][0] == pytest.approx(30, abs=10)
         assert 30 < guest.heights[0] < 52
         assert np.linalg.norm(guest.expected - guest.centres[1]) < 8
     nobody = {1001: earlier[1001]}
-    assert random_guest(0, cutout, (nobody, nobody), 1, np.random.default_rng(0)) is None
+    assert random_guest(0, cutout, (nobody, nobody), 1, VIEW, np.random.default_rng(0)) is None
+
+
+def test_a_guest_keeps_close_to_who_is_in_the_view() -> None:
+    cutout = Cutout(np.zeros((40, 20, 3), np.uint8), np.ones((40, 20), bool), class_id=2)
+    inside, outside = np.array([300.0, 100, 320, 140]), np.array([-30.0, 100, -10, 140])
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        guest = random_guest(0, cutout, ({2001: inside, 2002: outside},) * 2, 1, VIEW, rng)
+        assert guest is not None and guest.centres[0][0] > 200
+    assert random_guest(0, cutout, ({2002: outside},) * 2, 1, VIEW, rng) is None
+
+
+def test_a_guest_is_hardly_larger_than_it_was_and_may_be_smaller() -> None:
+    """Hosts of 40 pixels make guests of 32 to 50. Shrunk to a half and less, every pixel counts:
+    stripes of a row in four leave an even grey."""
+    rng = np.random.default_rng(0)
+    host = {2001: np.array([300.0, 100, 320, 140])}
+    low = Cutout(np.zeros((20, 10, 3), np.uint8), np.ones((20, 10), bool), class_id=2)
+    assert random_guest(0, low, (host, host), 1, VIEW, rng) is None
+    striped = np.zeros((480, 240, 3), np.uint8)
+    striped[::4] = 200
+    high = Cutout(striped, np.ones((480, 240), bool), class_id=2)
+    guest = random_guest(0, high, (host, host), 1, VIEW, rng)
+    assert guest is not None and len(guest.cutout.mask) == round(guest.heights[0])
+    assert guest.cutout.mask.all()
+    assert abs(guest.cutout.image.astype(int) - 50).max() < 25
 
 
 @pytest.mark.parametrize(

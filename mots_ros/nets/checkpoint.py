@@ -33,6 +33,9 @@ classifier, CenterTrack's inputs of the frame before."""
 BEFORE_HEADS = ("base.", "dla_up.", "ida_up.")
 """The layers upon which all heads build, those of other trackers among them."""
 
+_STEM = "base.base_layer.0.weight"
+"""What meets the image's channels."""
+
 
 class CheckpointError(ValueError):
     """A weights file is missing, damaged or of another network; the message names it."""
@@ -205,7 +208,8 @@ def _read_released(path: Path) -> Checkpoint:
         if name.startswith(UNUSED):
             unused.append(name)
         else:
-            weights[name] = value
+            # Their programs give the network images as OpenCV reads them: blue comes first.
+            weights[name] = value.flip(1) if name == _STEM and value.ndim == 4 else value
     return Checkpoint(path, _released_spec(weights), weights, tuple(unused))
 
 

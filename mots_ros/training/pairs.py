@@ -26,7 +26,7 @@ comes back from behind something looks as it did many frames ago."""
 HISTORY = 5
 MISS_RATE = 0.15
 BOX_NOISE = 0.03
-GUESTS, GUEST_RATE = 4, 0.3
+GUESTS, GUEST_RATE = 4, 0.5
 """At most so many objects are pasted into a pair, each with this probability."""
 
 
@@ -91,8 +91,8 @@ class PairDataset(RandomSamples[Pair]):
         boxes = tuple(boxes_in(view, clip.boxes[frame]) for frame in (later - gap, later))
         guests = []
         for number in range(rng.binomial(GUESTS, GUEST_RATE)):
-            cutout = random_cutout(self._clips, rng)
-            guest = cutout and random_guest(number, cutout, boxes, gap, rng)
+            cutout = random_cutout(self._clips[self._random_clip(rng)], rng)
+            guest = cutout and random_guest(number, cutout, boxes, gap, self._crop, rng)
             if guest:
                 guests.append(guest)
         return make_pair(clip, (later - gap, later), view, self._crop, rng, guests)

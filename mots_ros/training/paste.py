@@ -6,7 +6,6 @@ for its own object: others of the same class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from mots_ros.training.clips import Clip, random_instance
 
 MIN_SIDE = 10
 """Stored pixels of an object's smaller side below which it is of no use elsewhere."""
+MAX_ENLARGEMENT = 1.5
+"""How much larger an object may be pasted than it was: beyond, its blur would give it away."""
 FIRST_GUEST = 900
 """Instance numbers from which on pasted objects count."""
 
@@ -47,9 +48,8 @@ class Guest:
     expected: NDArray[Any]
 
 
-def random_cutout(clips: Sequence[Clip], rng: np.random.Generator) -> Cutout | None:
+def random_cutout(clip: Clip, rng: np.random.Generator) -> Cutout | None:
     """A random object of a random frame, classes alike; None where that has none large enough."""
-    clip = clips[int(rng.integers(len(clips)))]
     frame = int(rng.integers(len(clip)))
     large = {
         instance: box
@@ -74,16 +74,25 @@ def random_guest(
     cutout: Cutout,
     boxes: tuple[dict[int, FloatArray], ...],
     frames: int,
+    size: tuple[int, int],
     rng: np.random.Generator,
 ) -> Guest | None:
-    """Let a cutout keep close to one of its class that is there; None where nobody is.
+    """Let a cutout keep close to one of its class in the view; None where nobody is, or where it
+    would be much larger than it was.
 
     Args:
         boxes: of the objects in the earlier and the later frame, in pixels of the view.
         frames: between the two.
+        size: of the view, height and width.
     """
     earlier, later = boxes
-    hosts = [instance for instance in earlier if instance // 1000 == cutout.class_id]
+    hosts = [
+        instance
+        for instance, box in earlier.items()
+        if instance // 1000 == cutout.class_id
+        and 0 <= box[0] + box[2] <= 2 * size[1]
+        and 0 <= box[1] + box[3] <= 2 * size[0]
+    ]
     if not hosts:
         return None
     host = rng.choice(hosts)
@@ -92,15 +101,30 @@ def random_guest(
     centre, centre_later = ((b[:2] + b[2:]) / 2 for b in (box, box_later))
     start = centre + rng.normal(0, (0.8, 0.1)) * side
     height = float(side[1]) * rng.uniform(0.8, 1.25)
+    if height > MAX_ENLARGEMENT * len(cutout.mask):
+        return None
     end = start + centre_later - centre + rng.normal(0, (0.05, 0.005)) * frames * height
     growth = float(np.clip(side_later[1] / side[1], 0.5, 2))
     return Guest(
-        cutout,
+        _not_larger(cutout, height),
         cutout.class_id * 1000 + FIRST_GUEST + number,
         (start, end),
         (height, height * growth),
         end + rng.normal(0, 0.04 * min(frames, 4) * height, 2),
     )
+
+
+def _not_larger(cutout: Cutout, height: float) -> Cutout:
+    """A cutout of at most this height: bilinear sampling would leave out most of its pixels."""
+    factor = height / len(cutout.mask)
+    if factor >= 1:
+        return cutout
+    size = tuple(max(1, round(factor * side)) for side in cutout.mask.shape[::-1])
+    image, cover = (
+        cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+        for array in (cutout.image, cutout.mask.astype(np.float32))
+    )
+    return Cutout(image, cover > 0.5, cutout.class_id)  # type: ignore[arg-type]
 
 
 def paste(image: Image, instances: LabelImage, guest: Guest, side: int) -> None:

@@ -46,11 +46,15 @@ class RandomSamples(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng((self._seed, index))
-        return self._sample(int(rng.choice(len(self._clips), p=self._odds)), rng)
+        return self._sample(self._random_clip(rng), rng)
 
     @abstractmethod
     def _sample(self, chosen: int, rng: np.random.Generator) -> Sample:
         """A sample of the clip with this number."""
+
+    def _random_clip(self, rng: np.random.Generator) -> int:
+        """The number of a clip, by the weights."""
+        return int(rng.choice(len(self._clips), p=self._odds))
 
 
 def frames_in_view(
