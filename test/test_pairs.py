@@ -1,20 +1,25 @@
 """Training samples: one view of two frames, objects pasted into them, batches of them."""
 
 import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mots_ros.data.drives import AnnotatedFrame
 from mots_ros.training import pairs as module
 from mots_ros.training.augment import boxes_in, points_in
-from mots_ros.training.clips import Clip, load_clips
+from mots_ros.training.clips import PIXELS, Clip, load_clips
 from mots_ros.training.pairs import Pair, PairDataset, collate, make_pair
 from mots_ros.training.paste import Cutout, Guest, paste, random_cutout, random_guest
 from mots_ros.training.targets import frame_targets
 from toy_drive import ToyDrive, toy_clip
 
 WHOLE = np.eye(2, 3)
+VIEW = (256, 832)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +27,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     cache = tmp_path_factory.mktemp("cache")
     toy_clip(cache)
     # The second time it comes from the cache.
-    (clip,) = load_clips([ToyDrive()], cache, workers=1)
-    return clip
+    return toy_clip(cache)
 
 
 def test_clip_is_the_drive_at_training_size(clip: Clip) -> None:
@@ -31,6 +35,31 @@ def test_clip_is_the_drive_at_training_size(clip: Clip) -> None:
     assert clip.scale == 0.5
     np.testing.assert_array_equal(clip.boxes[0][1001], [80, 96, 208, 160])
     assert sorted(clip.boxes[10]) == [1001]
+
+
+def test_clips_are_small_and_keep_no_file_open(tmp_path: Path) -> None:
+    """There may be more drives than a process may have files; the drive's images have 1664x512."""
+    before = len(os.listdir("/proc/self/fd"))
+    (clip,) = load_clips([ToyDrive()], tmp_path, workers=1)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert clip.images.shape == (16, 341, 1109, 3)
+    assert pytest.approx(PIXELS, rel=0.01) == 341 * 1109
+
+
+def test_frames_of_another_size_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"toy: expected frames of \(512, 1664\) pixels, found \(1"
+    ):
+        load_clips([Growing()], tmp_path, workers=1)
+
+
+class Growing(ToyDrive):
+    """A drive whose last frame is another's."""
+
+    def __iter__(self) -> Iterator[AnnotatedFrame]:
+        *frames, last = super().__iter__()
+        yield from frames
+        yield dataclasses.replace(last, instances=last.instances[:100, :100])
 
 
 def test_a_sample_depends_on_seed_and_index_alone(clip: Clip) -> None:

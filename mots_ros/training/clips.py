@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import math
 import multiprocessing
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mots_ros.core.types import FloatArray, Image, IntArray, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import IGNORE_ID
 
-MAX_WIDTH = 1120
-"""Stored width in pixels: a little more than the light network's input, for random scales."""
+PIXELS = 338 * 1120
+"""Of a stored frame, at most: more than the light network's input has, for random scales."""
+
+
+class Stored:
+    """An array in a file, which is open only while a part of it is in use: there may be more drives
+    than a process may have files."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.shape = self._opened().shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        part: NDArray[Any] = self._opened()[index]
+        return part
+
+    def _opened(self) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(self._path, mmap_mode="r")
+        return array
 
 
 @dataclass(frozen=True)
 class Clip:
     """A drive at training size.
 
-    images: uint8 [T, h, w, 3] RGB; instances: uint16 [T, h, w]; both memory-mapped.
+    images: uint8 [T, h, w, 3] RGB; instances: uint16 [T, h, w].
     boxes: per frame the box of every visible object by its id, xyxy in stored pixels.
     scale: stored pixels per pixel of the drive's own images.
     """
 
-    images: Image
-    instances: LabelImage
+    images: Stored | Image
+    instances: Stored | LabelImage
     boxes: list[dict[int, FloatArray]]
     scale: float
 
@@ -38,25 +64,30 @@ class Clip:
         return len(self.images)
 
 
-def load_clips(drives: Sequence[AnnotatedDrive], cache: Path, workers: int) -> list[Clip]:
+def load_clips(
+    drives: Sequence[AnnotatedDrive], cache: Path, workers: int, pixels: int = PIXELS
+) -> list[Clip]:
     """The drives as clips, rendered by ``workers`` processes where the cache lacks them.
 
     A drive's name must tell its content: it is the key in the cache.
+
+    Args:
+        pixels: of a stored frame, at most.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tasks = [(drive, folder_of(drive, cache)) for drive in drives]
+    tasks = [(drive, folder_of(drive, cache, pixels), pixels) for drive in drives]
     missing = [task for task in tasks if not task[1].exists()]
     if missing:
         with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
             rendered = pool.imap_unordered(_render, missing)
             for _ in tqdm(rendered, "render drives", len(missing), unit="drive", disable=None):
                 pass
-    return [_open(folder) for _, folder in tasks]
+    return [_open(folder) for _, folder, _ in tasks]
 
 
-def folder_of(drive: AnnotatedDrive, cache: Path) -> Path:
+def folder_of(drive: AnnotatedDrive, cache: Path, pixels: int = PIXELS) -> Path:
     """Where the cache keeps a drive."""
-    digest = hashlib.sha256(f"{drive.name} {len(drive)} {MAX_WIDTH}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{drive.name} {len(drive)} {pixels}".encode()).hexdigest()
     return cache / digest[:16]
 
 
@@ -66,30 +97,45 @@ def random_instance(boxes: Mapping[int, FloatArray], rng: np.random.Generator) -
     return int(rng.choice([instance for instance in boxes if instance // 1000 == class_id]))
 
 
-def _render(task: tuple[AnnotatedDrive, Path]) -> None:
-    drive, folder = task
+def _render(task: tuple[AnnotatedDrive, Path, int]) -> None:
+    drive, folder, pixels = task
     cv2.setNumThreads(1)
-    images: list[Image] = []
-    instances: list[LabelImage] = []
-    for item in drive:
-        height, width = item.instances.shape
-        scale = min(1.0, MAX_WIDTH / width)
-        size = (round(width * scale), round(height * scale))
-        images.append(cv2.resize(item.frame.image, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
-        instances.append(cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST_EXACT))  # type: ignore[arg-type]
-    partial = folder.with_suffix(".partial")
+    # Another run may render the same drive.
+    partial = folder.with_suffix(f".{os.getpid()}.partial")
     partial.mkdir(exist_ok=True)
-    np.save(partial / "images.npy", np.stack(images))
-    np.save(partial / "instances.npy", np.stack(instances))
-    np.save(partial / "boxes.npy", np.concatenate([_boxes(t, m) for t, m in enumerate(instances)]))
+    store = functools.partial(np.lib.format.open_memmap, mode="w+")
+    images: Any = None
+    instances: Any = None
+    boxes = []
+    for t, item in enumerate(drive):
+        if images is None:
+            shape = item.instances.shape
+            scale = min(1.0, math.sqrt(pixels / math.prod(shape)))
+            height, width = (round(side * scale) for side in shape)
+            frames = len(drive), height, width
+            images = store(partial / "images.npy", dtype=np.uint8, shape=(*frames, 3))
+            instances = store(partial / "instances.npy", dtype=np.uint16, shape=frames)
+        if item.instances.shape != shape:
+            raise ValueError(
+                f"{drive.name}: expected frames of {shape} pixels, found {item.instances.shape}"
+            )
+        size = (width, height)
+        images[t] = cv2.resize(item.frame.image, size, interpolation=cv2.INTER_AREA)
+        instances[t] = cv2.resize(item.instances, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        boxes.append(_boxes(t, instances[t]))
+    np.save(partial / "boxes.npy", np.concatenate(boxes))
     np.save(partial / "scale.npy", scale)
-    partial.rename(folder)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(partial)
 
 
 def _open(folder: Path) -> Clip:
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    instances = np.load(folder / "instances.npy", mmap_mode="r")
-    boxes: list[dict[int, FloatArray]] = [{} for _ in images]
+    images, instances = Stored(folder / "images.npy"), Stored(folder / "instances.npy")
+    boxes: list[dict[int, FloatArray]] = [{} for _ in range(len(images))]
     for frame, instance, *box in np.load(folder / "boxes.npy"):
         boxes[frame][int(instance)] = np.array(box, np.float32)
     return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")))
