@@ -37,7 +37,9 @@ _TRACKERS: Mapping[str, Callable[[TrackerConfig], Tracker]] = {
 }
 """Those that need their head for reading alone."""
 
-_RUNNERS: WeakValueDictionary[tuple[Path, torch.device, torch.dtype], NetworkRunner] = (
+_Version = tuple[Path, int]
+
+_RUNNERS: WeakValueDictionary[tuple[_Version, torch.device, torch.dtype], NetworkRunner] = (
     WeakValueDictionary()
 )
 """The networks that are in use."""
@@ -65,12 +67,13 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
         torch.set_num_threads(config.threads)
     weights, device = weights_path(config.weights), _device(config.device)
     precision = PRECISIONS.get(config.precision) or best_precision(device)
-    runner = _RUNNERS.get((weights, device, precision))
+    key = _version(weights), device, precision
+    runner = _RUNNERS.get(key)
     if runner is None:
         net = checkpoint.load(weights)
         fold_normalisation(net)
         net.compute_in(precision)
-        runner = _RUNNERS[weights, device, precision] = NetworkRunner(net, device)
+        runner = _RUNNERS[key] = NetworkRunner(net, device)
     return runner
 
 
@@ -92,7 +95,7 @@ def build_head(config: Config) -> Any:
         network = checkpoint.read(weights_path(config.detector.weights))
         return head_file.load(path, tracker.name, network.fingerprint())
 
-    return runner.tracker_head(path, load)
+    return runner.tracker_head(_version(path), load)
 
 
 def head_path(tracker: TrackerConfig) -> Path | None:
@@ -133,6 +136,11 @@ def weights_path(weights: str) -> Path:
     """A bare name lies in the package's models folder; anything else is a path."""
     path = Path(weights).expanduser()
     return path if "/" in weights else share("models") / path
+
+
+def _version(path: Path) -> _Version:
+    """A file as it is now: training may write another in its place."""
+    return path, path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _device(name: str) -> torch.device:

@@ -33,6 +33,9 @@ class StubDetector:
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config
 
+    def forget(self) -> None:
+        """Nothing waits."""
+
 
 class StubPipeline:
     """Finds one pedestrian, track 7, in the left half of every frame.

@@ -1,8 +1,10 @@
 """From configuration to a running pipeline, and changes while it runs."""
 
 import dataclasses
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,16 +111,32 @@ def test_another_tracker_takes_the_seat(config: Config) -> None:
 
 
 def test_detectors_with_the_same_weights_share_a_network(config: Config) -> None:
+    """Who is not awake does not count: others would wait for its frames."""
     first, second = build_pipeline(config), build_pipeline(config)
     runner = first.detector.runner
     assert second.detector.runner is runner
+    assert runner._users == 0
+    first.wake()
+    first.wake()
+    assert runner._users == 1
+    second.wake()
     assert runner._users == 2
     second.sleep()
     second.sleep()
     assert runner._users == 1
-    second.wake()
+    second.step(Frame(0, "camera", np.zeros((32, 64, 3), np.uint8)))
     assert runner._users == 2
     del second
     assert runner._users == 1
     del first, runner
-    assert build_pipeline(config).detector.runner._users == 1
+    assert build_pipeline(config).detector.runner._users == 0
+
+
+def test_weights_that_were_written_anew_are_read_anew(config: Config) -> None:
+    first = build_pipeline(config)
+    assert build_pipeline(config).detector.runner is first.detector.runner
+    path = Path(config.detector.weights)
+    torch.manual_seed(1)
+    checkpoint.save(SearchTrackNet(SMALL), path)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert build_pipeline(config).detector.runner is not first.detector.runner

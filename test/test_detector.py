@@ -116,6 +116,8 @@ def test_input_height_follows_the_image(image: tuple[int, int], expected: tuple[
         ((1080, 1920), (352, 608)),
         ((1920, 1080), (640, 352)),
         ((120, 160), (128, 160)),
+        ((20000, 1), (4096, 32)),
+        ((1, 20000), (32, 4096)),
     ],
 )
 def test_input_takes_the_same_time_for_all_cameras(

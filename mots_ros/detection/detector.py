@@ -29,6 +29,10 @@ INPUT_SIZE = (256, 832)
 """Height and width of the input for KITTI's images, where nothing else is said. Those of other
 shapes get as many pixels: they take the same time."""
 
+LONGEST_SIDE = 4096
+"""Of an input that follows the image's shape: a strip of a picture is no reason to run out of
+memory."""
+
 
 class CenterNetDetector:
     """Finds objects in one camera's frames.
@@ -47,7 +51,7 @@ class CenterNetDetector:
         self.class_names = runner.net.spec.class_names
         self.runner = runner
         self.head = head
-        self._join()
+        self._leave: weakref.finalize | None = None
 
     @property
     def head(self) -> TrackerHead | None:
@@ -65,6 +69,7 @@ class CenterNetDetector:
 
         Where the tracker's head looks ahead, what comes back is of an earlier frame, or nothing.
         """
+        self._join()
         letterbox = letterbox_of(frame.size, self.config)
         features = self.runner(frame.image, letterbox)
         glance = Glance(frame, letterbox, features.shared, features)
@@ -128,19 +133,20 @@ class CenterNetDetector:
         return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid())
 
     def sleep(self) -> None:
-        """Need the network no longer, for a while."""
-        self._leave()
+        """Need the network no longer, until the next frame."""
+        if self._leave is not None:
+            self._leave()
 
     def wake(self) -> None:
         """Need the network again, and send a black image through it: its first pass takes several
         times as long as any later one, and a camera would not wait.
         """
-        if not self._leave.alive:
-            self._join()
         self(Frame(0, "", np.zeros((*INPUT_SIZE, 3), np.uint8)))
         self.forget()
 
     def _join(self) -> None:
+        if self._leave is not None and self._leave.alive:
+            return
         self.runner.join()
         # Nobody waits for the frames of a detector that is gone.
         self._leave = weakref.finalize(self, self.runner.leave)
@@ -165,9 +171,9 @@ def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterb
         return Letterbox.centred(image_size, _padded(image_size), 1.0)
     if width == 0:
         suggested = _steps(math.sqrt(math.prod(INPUT_SIZE) * image_size[1] / image_size[0]))
-        width = min(suggested, _padded(image_size)[1])
+        width = min(suggested, _padded(image_size)[1], LONGEST_SIDE)
     if height == 0:
-        height = _steps(image_size[0] * width / image_size[1])
+        height = min(_steps(image_size[0] * width / image_size[1]), LONGEST_SIDE)
     fit = Letterbox.longer_side if config.fit == "longer_side" else Letterbox.contain
     return fit(image_size, (height, width))
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ class NetworkRunner:
         self.device = device
         self._backbone = Recorded(self._before_heads)
         self._heads = Recorded(self._after_features)
-        self._tracker_heads: dict[Path, nn.Module] = {}
+        self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
         self._arrival = threading.Condition()
@@ -71,13 +70,13 @@ class NetworkRunner:
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
 
-    def tracker_head(self, path: Path, load: Callable[[], nn.Module]) -> Any:
-        """The head in a file, loaded where nobody uses it yet; raises what ``load`` raises."""
+    def tracker_head(self, key: Hashable, load: Callable[[], nn.Module]) -> Any:
+        """The head of this key, loaded where nobody uses it yet; raises what ``load`` raises."""
         with self._network:
-            if path not in self._tracker_heads:
+            if key not in self._tracker_heads:
                 head = load()
-                self._tracker_heads[path] = head.to(self.device) if self._users else head
-            return self._tracker_heads[path]
+                self._tracker_heads[key] = head.to(self.device) if self._users else head
+            return self._tracker_heads[key]
 
     @torch.inference_mode()
     def heads(self, features: Features) -> HeadMaps:

@@ -25,6 +25,7 @@ class Health:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._bad: Counter[str] = Counter()
+        self._failures: set[str] = set()
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
         self._tracks = 0
         self._last_error = ""
@@ -46,12 +47,14 @@ class Health:
             self._bad[reason] += 1
             self._last_error = error
 
-    def failed(self, error: str) -> bool:
-        """A good message could not be processed; returns whether this is the first."""
+    def failed(self, error: str, where: str, frames: int = 1) -> bool:
+        """Good messages could not be processed; returns whether nothing failed there before."""
         with self._lock:
-            self._counts["failed"] += 1
+            self._counts["failed"] += frames
             self._last_error = error
-            return self._counts["failed"] == 1
+            is_new = where not in self._failures
+            self._failures.add(where)
+            return is_new
 
     def processed(self, latency_s: float, tracks: int) -> None:
         """A frame was published ``latency_s`` seconds after its message came."""

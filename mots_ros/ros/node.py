@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -14,7 +15,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo, VisionClass
 
-from mots_ros.build import build_head, build_pipeline, head_path
+from mots_ros.build import build_head, build_pipeline, head_path, reconfigure
 from mots_ros.config import Config
 from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
@@ -73,26 +74,15 @@ class TrackerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the weights; a wrong parameter or file fails, and the log says why."""
-        try:
-            self._pipeline = self._build(self._live.current)
-        except ValueError as error:
-            self.get_logger().fatal(f"{error}{origin(error)}")
-            return FAILURE
-        except Exception as error:
-            # rclpy would swallow it.
-            self.get_logger().fatal("".join(traceback.format_exception(error)))
-            return FAILURE
-        self._to_rgb = image_converter(self.get_logger())
-        self._health.device = self._pipeline.detector.device
-        self._publish_label_info()
-        return SUCCESS
+        return self._attempt(self._load)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to the camera, and track."""
+        """Listen to the camera, and track; what fails is in the log, and the node stays inactive."""
         assert self._pipeline is not None, "configuring comes first"
-        self._pipeline.wake()
-        self._worker = Worker(self, self._pipeline, self._to_rgb, self._live, self._health)
-        return SUCCESS
+        done = self._attempt(partial(self._begin, self._pipeline))
+        if done != SUCCESS:
+            self._pipeline.sleep()
+        return done
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Finish the frame in work, forget the tracks, and give the GPU's memory back."""
@@ -117,6 +107,30 @@ class TrackerNode(LifecycleNode):
         """
         self._stop(_PATIENCE_S)
         super().destroy_node()
+
+    def _attempt(self, work: Callable[[], None]) -> TransitionCallbackReturn:
+        """Do the work of a transition; rclpy would swallow what it raises."""
+        try:
+            work()
+        except ValueError as error:
+            self.get_logger().fatal(f"{error}{origin(error)}")
+        except Exception as error:
+            self.get_logger().fatal("".join(traceback.format_exception(error)))
+        else:
+            return SUCCESS
+        return FAILURE
+
+    def _load(self) -> None:
+        self._pipeline = self._build(self._live.current)
+        self._to_rgb = image_converter(self.get_logger())
+        self._health.device = self._pipeline.detector.device
+        self._publish_label_info()
+
+    def _begin(self, pipeline: Pipeline) -> None:
+        # Parameters may have changed since configuring.
+        reconfigure(pipeline, self._live.current)
+        pipeline.wake()
+        self._worker = Worker(self, pipeline, self._to_rgb, self._live, self._health)
 
     def _stop(self, patience_s: float | None = None) -> None:
         if self._worker is not None and self._pipeline is not None:

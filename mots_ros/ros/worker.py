@@ -107,14 +107,15 @@ class Worker:
                 self._health.bad(error.reason, str(error))
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
             except Exception as error:
-                self._explain(error)
+                # What waits for later frames may be what fails, and would do so again.
+                self._explain(error, frames=max(1, len(self._waiting)))
+                self._pipeline.detector.forget()
+                self._waiting.clear()
 
     def _publish(self, finished: list[TrackedFrame]) -> None:
         """What the pipeline has finished, as messages; a tracker that looks ahead answers later."""
         for tracked in finished:
             arrived, frame = self._waiting.popleft()
-            while frame.stamp_ns != tracked.stamp_ns:  # Those before it have failed.
-                arrived, frame = self._waiting.popleft()
             self._output.publish(frame, tracked, arrived)
 
     def _follow_wishes(self) -> None:
@@ -123,18 +124,25 @@ class Worker:
         if config is not self._config:
             self._config = config
             self._output.overlay_opacity = config.node.overlay_opacity
+            tracker = self._pipeline.tracker
             self._publish(reconfigure(self._pipeline, config))
+            if self._pipeline.tracker is not tracker:
+                self._output.forget()  # Ids begin anew.
         if self._reset_wanted.is_set():
-            self._reset_wanted.clear()
             self._publish(self._pipeline.finish())
             self._pipeline.reset()
             self._output.forget()
+            self._reset_wanted.clear()
 
-    def _explain(self, error: Exception) -> None:
-        """Count and log a frame that could not be processed, the first time with its traceback."""
+    def _explain(self, error: Exception, frames: int = 1) -> None:
+        """Count and log frames that could not be processed; what fails in a new place, with its
+        traceback."""
         if self._mailbox.closed or not self._node.context.ok():
             return  # Told to stop while a frame was in work.
         what = f"{type(error).__name__}: {error}"
-        if self._health.failed(what):
-            what = "".join(traceback.format_exception(error))
-        self._node.get_logger().error(f"Frame skipped: {what}", throttle_duration_sec=_QUIET_S)
+        where = f"{type(error).__name__} {traceback.extract_tb(error.__traceback__)[-1:]}"
+        log = self._node.get_logger()
+        if self._health.failed(what, where, frames):
+            log.error(f"Frame skipped: {''.join(traceback.format_exception(error))}")
+        else:
+            log.error(f"Frame skipped: {what}", throttle_duration_sec=_QUIET_S)
