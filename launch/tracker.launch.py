@@ -186,9 +186,10 @@ def rviz(context: LaunchContext) -> list[Node]:
     if given["rviz"] == "false":
         return []
     image = given["image"]
+    camera = posixpath.dirname(image.removesuffix("/compressed"))
     shown = [
         ("/camera/image_raw", image),
-        ("/camera/camera_info", posixpath.join(posixpath.dirname(image), "camera_info")),
+        ("/camera/camera_info", posixpath.join(camera, "camera_info")),
         ("/mots_tracker/overlay", "mots_tracker/overlay"),
         ("/mots_tracker/markers", "mots_tracker/markers"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,20 @@ def test_masks_of_another_map_are_compared_by_their_boxes() -> None:
         other.detections.labels,
         np.zeros((1, 8, 12), np.float32),
     )
-    again = Observation(other.frame, LETTERBOX, smaller, other.features)
+    narrow = Letterbox.contain((64, 96), (32, 48))
+    again = Observation(other.frame, narrow, smaller, other.features)
     assert ids(dior.step(again)) == [1]
+
+
+def test_masks_that_lie_elsewhere_in_the_same_map_are_compared_by_their_boxes() -> None:
+    """In a view ten cells to the left an object's mask lies there, too; its box is the same."""
+    dior = tracker(max_cost=0.9)
+    dior.step(observation(0, ((2, 2, 6, 10), UP)))
+    moved = observation(1, ((12, 2, 16, 10), UP)).detections.masks
+    other = observation(1, ((2, 2, 6, 10), UP))
+    detections = replace(other.detections, masks=moved)
+    elsewhere = replace(LETTERBOX, offset_x=40.0)
+    assert ids(dior.step(replace(other, detections=detections, letterbox=elsewhere))) == [1]
 
 
 @pytest.mark.parametrize("masks", [True, False])

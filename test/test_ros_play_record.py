@@ -12,17 +12,16 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
-from mots_ros.config import Config
-from mots_ros.core.types import Frame, TrackedFrame
+from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
 from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, header_stamp_ns, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
-from mots_ros.ros.interface import QUEUE
+from mots_ros.ros.interface import DETECTIONS, QUEUE
 from mots_ros.ros.node import TrackerNode
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
-from ros_bench import SIZE, Bench, StubPipeline
+from ros_bench import SIZE, Bench, LookingAhead, StubPipeline
 
 Ros = Callable[..., Any]
 STAMPS = [1_000_000_000 + 20_000_000 * index for index in range(5)]
@@ -72,22 +71,6 @@ def test_lockstep_through_the_tracker_answers_every_frame(
     assert all(frame.ids.tolist() == [7] for frame in tracked)
 
 
-class LookingAhead(StubPipeline):
-    """Answers an image when the next one has come."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.waiting: list[TrackedFrame] = []
-
-    def step(self, frame: Frame) -> list[TrackedFrame]:
-        answer, self.waiting = self.waiting, super().step(frame)
-        return answer
-
-    def finish(self) -> list[TrackedFrame]:
-        answer, self.waiting = self.waiting, []
-        return answer
-
-
 def test_a_tracker_that_looks_ahead_answers_every_frame_in_the_end(ros: Ros, drive: Path) -> None:
     ros()
     player, tracker = Player(drive), TrackerNode(LookingAhead)  # type: ignore[arg-type]
@@ -98,6 +81,18 @@ def test_a_tracker_that_looks_ahead_answers_every_frame_in_the_end(ros: Ros, dri
             asked.append(list(player.sent))
     # One more than what is answered is on its way, until the recording ends.
     assert asked == [STAMPS[: number + 2] for number in range(len(STAMPS))]
+
+
+def test_a_recording_that_is_repeated_leaves_nothing_behind(ros: Ros, drive: Path) -> None:
+    ros()
+    player, tracker = Player(drive), TrackerNode(StubPipeline)  # type: ignore[arg-type]
+    assert tracker.start()
+    with Bench(player, tracker):
+        for _ in range(2):
+            assert list(player.play_in_lockstep()) == STAMPS
+            list(player.play(rate=100, clock_too=True))
+        assert player.count_publishers("/clock") == 1
+        assert player.count_subscribers(DETECTIONS) == 1
 
 
 def test_the_recording_s_time_goes_out_before_its_images(ros: Ros, drive: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from rclpy.parameter import Parameter
 
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.street import StreetDrive
 from mots_ros.ros.convert import to_rgb_message
 from mots_ros.ros.node import TrackerNode
+from mots_ros.ros.output import Output
 from ros_bench import Bench
 from test_ros_tracker_node import QUEUE, Image, Neighbour
 
@@ -20,8 +22,12 @@ EACH = 3
 """Frames for every tracker."""
 
 
-def test_trackers_are_exchanged_between_two_frames(ros: Ros) -> None:
+def test_trackers_are_exchanged_between_two_frames(
+    ros: Ros, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ros("-p", "detector.input_width:=320")
+    forget, forgotten = Output.forget, []
+    monkeypatch.setattr(Output, "forget", lambda self: forgotten.append(forget(self)))
     tracker, neighbour = TrackerNode(), Neighbour(Image, QUEUE)
     drive = StreetDrive(seed=6, length=EACH * len(NAMES), size=(188, 620))
     stamps: list[int] = []
@@ -42,6 +48,8 @@ def test_trackers_are_exchanged_between_two_frames(ros: Ros) -> None:
             bench.until(lambda: tracker._worker._mailbox._item is None)
             bench.until(lambda count=expected: len(neighbour.masks) >= count)
         assert (counts["processed"], counts["failed"], counts["dropped"]) == (len(stamps), 0, 0)
+        # The same ids are others' from now on: their trails have ended.
+        assert len(forgotten) == len(NAMES) - 1
     assert [header_stamp_ns(message) for message in neighbour.masks] == stamps
     ids = [{int(found.id) for found in message.detections} for message in neighbour.detections]
     for start in range(0, len(stamps), EACH):

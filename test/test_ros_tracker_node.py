@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from mots_ros.data.image_messages import label_image
 from mots_ros.parameter import ConfigError
 from mots_ros.ros.interface import LATCHED, QUEUE
 from mots_ros.ros.node import SUCCESS, TrackerNode
-from ros_bench import SIZE, Bench, StubPipeline, image_message
+from ros_bench import SIZE, Bench, LookingAhead, StubPipeline, image_message
 
 Ros = Callable[..., Any]
 
@@ -141,6 +142,13 @@ def test_compressed_images(ros: Ros) -> None:
         np.testing.assert_array_equal(world.pipeline.frames[0].image, picture[..., ::-1])
 
 
+@pytest.mark.parametrize("image", ["/camera/image_raw", "/camera/image_raw/compressed"])
+def test_the_calibration_is_beside_the_raw_images(ros: Ros, image: str) -> None:
+    ros("-r", f"image:={image}")
+    with World() as world:
+        assert world.tracker.count_subscribers("/camera/camera_info") == 1
+
+
 def test_the_overlay_is_drawn_only_for_listeners(ros: Ros) -> None:
     ros()
     with World() as world:
@@ -156,12 +164,15 @@ def test_the_overlay_is_drawn_only_for_listeners(ros: Ros) -> None:
     assert (picture.height, picture.width) == SIZE
 
 
-def test_markers_lie_over_their_objects_where_the_camera_is_calibrated(ros: Ros) -> None:
+@pytest.mark.parametrize("quality", [QUEUE, qos_profile_sensor_data])
+def test_markers_lie_over_their_objects_where_the_camera_is_calibrated(
+    ros: Ros, quality: QoSProfile
+) -> None:
     ros()
     with World() as world:
         heard: list[MarkerArray] = []
         world.neighbour.create_subscription(MarkerArray, "mots_tracker/markers", heard.append, 1)
-        infos = world.neighbour.create_publisher(CameraInfo, "camera_info", QUEUE)
+        infos = world.neighbour.create_publisher(CameraInfo, "camera_info", quality)
         world.until(lambda: world.tracker.count_subscribers("mots_tracker/markers"))
         world.until(infos.get_subscription_count)
         infos.publish(CameraInfo())  # As uncalibrated cameras do.
@@ -221,6 +232,36 @@ def test_a_failing_frame_is_counted_and_survived(ros: Ros) -> None:
         world.until(lambda: world.health("failed") == "1")
         assert world.neighbour.values()["last_error"] == "RuntimeError: unlucky frame"
         world.track(image_message(2))
+
+
+def test_failing_frames_do_not_pile_up(ros: Ros, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever fails in a new place is said with its traceback."""
+    ros()
+    with World() as world:
+        counts = world.tracker._health._counts
+        for stamp in range(1, 6):
+            world.neighbour.images.publish(image_message(stamp, value=13))
+            world.until(lambda seen=stamp: counts["failed"] == seen)
+        assert not world.tracker._worker._waiting
+        assert capfd.readouterr().err.count("Traceback") == 1
+        world.pipeline.step = lambda frame: {}[frame.stamp_ns]  # type: ignore[method-assign]
+        world.neighbour.images.publish(image_message(6))
+        world.until(lambda: counts["failed"] == 6)
+        assert "KeyError: 6" in capfd.readouterr().err.partition("Traceback")[2]
+
+
+def test_what_waits_goes_with_the_frame_that_fails(ros: Ros, monkeypatch: Any) -> None:
+    ros()
+    monkeypatch.setattr(sys.modules[__name__], "StubPipeline", LookingAhead)
+    with World() as world:
+        counts = world.tracker._health._counts
+        for stamp, value in ((1, 100), (2, 13), (3, 100), (4, 100)):
+            world.neighbour.images.publish(image_message(stamp, value))
+            world.until(lambda seen=stamp: counts["received"] == seen)
+            world.until(lambda: world.tracker._worker._mailbox._item is None)
+        world.until(lambda: len(world.neighbour.masks) == 2)
+        assert (counts["failed"], counts["processed"]) == (2, 2)
+    assert [header_stamp_ns(message) for message in world.neighbour.masks] == [3, 4]
 
 
 def test_a_slow_pipeline_drops_old_frames_and_takes_the_newest(ros: Ros) -> None:
@@ -351,6 +392,34 @@ def test_it_listens_only_while_it_is_active(ros: Ros) -> None:
         assert world.tracker.trigger_configure() == SUCCESS
         assert world.pipeline is not first
         assert world.tracker.trigger_shutdown() == SUCCESS
+
+
+def test_what_changes_while_it_is_inactive_holds_afterwards(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        assert world.tracker.trigger_deactivate() == SUCCESS
+        assert world.set("detector.score_threshold", 0.9) == (True, "")
+        assert world.tracker.trigger_activate() == SUCCESS
+        assert world.pipeline.detector.config.score_threshold == 0.9
+
+
+def test_what_goes_wrong_in_activating_is_said_and_can_be_mended(
+    ros: Ros, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ros()
+
+    class Forgetful(StubPipeline):
+        def wake(self) -> None:
+            super().wake()
+            if self.calls.count("wake") == 1:
+                raise RuntimeError("out of memory")
+
+    node = TrackerNode(Forgetful)  # type: ignore[arg-type]
+    with Bench(node):
+        assert not node.start()
+        assert "RuntimeError: out of memory" in capfd.readouterr().err
+        assert node._pipeline.calls == ["wake", "sleep"]
+        assert node.trigger_activate() == SUCCESS
 
 
 def test_without_autostart_a_manager_starts_it(ros: Ros) -> None:

@@ -240,3 +240,21 @@ def test_a_hundred_objects() -> None:
     for frame in range(3):
         expected = {looks: (x + frame, y) for looks, (x, y) in places.items()}
         assert centres(siammot.step(observe(frame, expected))) == expected
+
+
+def test_what_lies_where_the_network_does_not_look_is_not_visible() -> None:
+    """The input shows the image's upper rows alone; a motion model leads below them."""
+    siammot = tracker(alpha=0.1)
+    siammot.step(observe(0, {1: (10, 10)}))
+
+    class Below(Looks):
+        def follow(self, *arguments: object) -> tuple[Tensor, Tensor]:
+            return _around(10, LETTERBOX.map_size[0] - 2)[None], torch.ones(1)
+
+    siammot._head = Below(HEAD.spec)
+    seen = observe(1, {})
+    height, width = LETTERBOX.input_size
+    upper = replace(LETTERBOX, input_size=(height - 32, width))
+    features = replace(seen.features, shared=torch.zeros(1, LOOKS, *upper.map_size))
+    features = replace(features, heat=torch.zeros(1, *upper.map_size), masks_at=masks_at)
+    assert siammot.step(replace(seen, letterbox=upper, features=features)).ids.tolist() == []

@@ -121,6 +121,38 @@ def test_a_track_ends_when_it_misses_too_often(max_misses):
     assert book.tracks == ()
 
 
+@pytest.mark.parametrize(("frame", "lives"), [(9, True), (9.4, True), (10, False), (36000, False)])
+def test_frames_that_never_came_are_missed_too(frame, lives):
+    """Eight may be missed after frame 0, of which one came: the next may be the ninth."""
+    book = TrackBook()
+    book.predict(0, CONFIG)
+    book.advance(detections(1), matches(0, 1), CONFIG)
+    book.predict(FRAME_NS, CONFIG)
+    see_nothing(book)
+    assert len(book.predict(round(frame * FRAME_NS), CONFIG)) == lives
+
+
+def test_a_late_frame_may_go_on_with_what_was_just_seen():
+    book = TrackBook()
+    book.predict(0, CONFIG)
+    book.advance(detections(2), matches(0, 2), CONFIG)
+    assert len(book.predict(36000 * FRAME_NS, CONFIG)) == 2
+    assert see_the_first_again(book).ids.tolist() == [1]
+    assert [track.id for track in book.tracks] == [1]
+
+
+def test_what_comes_at_half_the_rate_is_missed_for_as_long():
+    book = TrackBook()
+    book.predict(0, CONFIG)
+    book.advance(detections(1), matches(0, 1), CONFIG)
+    misses = []
+    for number in range(1, 6):
+        book.predict(2 * number * FRAME_NS, CONFIG)
+        see_nothing(book)
+        misses += [track.misses for track in book.tracks]
+    assert misses == [2, 4, 6, 8]
+
+
 def test_a_tentative_track_is_reported_once_confirmed_and_ends_with_its_first_miss():
     config = replace(CONFIG, confirm_hits=3)
     book = TrackBook()

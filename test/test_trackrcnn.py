@@ -244,6 +244,18 @@ def test_association_vectors_are_reported() -> None:
     np.testing.assert_array_equal(tracked.embeddings, [[2, 0.5]])
 
 
+@pytest.mark.parametrize("association", ["mask_and_head", "mask", "box", "head", "centre"])
+def test_another_input_is_another_view(association: str) -> None:
+    """Nothing flows into it, but the image is the same."""
+    seat = tracker(association=association)
+    assert ids(seat, observe(0, Thing(40))) == [1]
+    wider = Letterbox.contain(SIZE, (2 * SIZE[0], 2 * SIZE[1]))
+    masks = np.zeros((1, *wider.map_size), np.float32)
+    other = observe(1, Thing(44))
+    detections = replace(other.detections, masks=masks)
+    assert ids(seat, replace(other, letterbox=wider, detections=detections)) == [1]
+
+
 def test_another_shape_of_images_is_another_view() -> None:
     """Looks know it still."""
     seat = tracker()

@@ -27,10 +27,11 @@ class Digits:
         return torch.stack([number, torch.full_like(number, calls)])[None], calls
 
 
-def glance(number: int, width: int = 1) -> Glance:
+def glance(number: int, width: int = 1, letterbox: Letterbox | None = None) -> Glance:
     frame = Frame(number, "camera", np.zeros((4, 4, 3), np.uint8))
     shared = torch.full((1, 1, 1, width), float(number))
-    return Glance(frame, Letterbox.contain((4, 4), (4, 4)), shared, Features(shared, None, ()))
+    letterbox = letterbox or Letterbox.contain((4, 4 * width), (4, 4 * width))
+    return Glance(frame, letterbox, shared, Features(shared, None, ()))
 
 
 def said(glances: list[Glance]) -> list[tuple[int, int, int]]:
@@ -75,6 +76,13 @@ def test_frames_of_another_size_begin_a_drive() -> None:
     window.push(glance(2))
     assert said(window.push(glance(3, width=2))) == [(2, 120, 2)]
     assert said(window.finish()) == [(3, 30, 1)]
+
+
+def test_so_do_frames_that_lie_elsewhere_in_maps_of_the_same_size() -> None:
+    window = Window(Digits(1, 1))
+    window.push(glance(1))
+    cut = Letterbox.longer_side((8, 4), (4, 4))
+    assert said(window.push(glance(2, letterbox=cut))) == [(1, 10, 1)]
 
 
 def test_only_what_is_needed_is_kept() -> None:

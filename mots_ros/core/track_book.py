@@ -22,29 +22,39 @@ class TrackBook:
 
     A step is two calls: ``predict`` to the new frame, then ``advance`` with what was seen in it.
     A confirmed track that is not seen is LOST until it is seen again or has missed more than
-    ``max_misses`` frames; a TENTATIVE one ends with its first miss. Ids ascend from 1 and are
-    never given twice.
+    ``max_misses`` frames, those that never came among them; a TENTATIVE one ends with its first
+    miss. What was seen in the last frame has its chance in the next, however late that comes.
+    Ids ascend from 1 and are never given twice.
     """
 
     def __init__(self) -> None:
         self.tracks: tuple[Track, ...] = ()
         self._last_id = 0
         self._stamp_ns: int | None = None
+        self._skipped = 0
 
     def clear(self) -> None:
         """End all tracks and forget the time; later tracks still get new ids."""
         self.tracks = ()
         self._stamp_ns = None
+        self._skipped = 0
 
     def predict(self, stamp_ns: int, config: TrackerConfig) -> tuple[Track, ...]:
         """Bring every live track to the frame of ``stamp_ns`` and return them, oldest first.
 
-        The configured frame rate turns time into the frames that the motion filter counts. A
-        stamp before the last one counts as the same moment.
+        The configured frame rate turns time into the frames that the motion filter counts, and that
+        a track may miss. A stamp before the last one counts as the same moment.
         """
         elapsed = 0 if self._stamp_ns is None else stamp_ns - self._stamp_ns
-        dt = min(max(elapsed * config.frame_rate / 1e9, 0.0), _LONGEST_STEP)
+        frames = max(elapsed * config.frame_rate / 1e9, 0.0)
+        dt = min(frames, _LONGEST_STEP)
+        self._skipped = max(round(frames) - 1, 0)
         self._stamp_ns = stamp_ns
+        self.tracks = tuple(
+            track
+            for track in self.tracks
+            if not track.misses or track.misses + self._skipped <= config.max_misses
+        )
         size = kalman.SIZE_MODELS[config.size_model]
         means, covariances = kalman.predict(*_states(self.tracks), dt, config.velocity_noise, size)
         self.tracks = tuple(
@@ -104,9 +114,10 @@ class TrackBook:
                 memory=memories[column],
             )
         unseen = [
-            replace(track, status=TrackStatus.LOST, misses=track.misses + 1)
+            replace(track, status=TrackStatus.LOST, misses=track.misses + self._skipped + 1)
             for track in (self.tracks[row] for row in matches.unmatched_rows.tolist())
-            if track.status is not TrackStatus.TENTATIVE and track.misses < config.max_misses
+            if track.status is not TrackStatus.TENTATIVE
+            and track.misses + self._skipped < config.max_misses
         ]
         self.tracks = tuple(sorted([*seen.values(), *unseen], key=lambda track: track.id))
 

@@ -51,7 +51,7 @@ class CenterNetDetector:
         self.class_names = runner.net.spec.class_names
         self.runner = runner
         self.head = head
-        self._leave: weakref.finalize | None = None
+        self._leave: weakref.finalize[..., CenterNetDetector] | None = None
 
     @property
     def head(self) -> TrackerHead | None:

@@ -15,6 +15,10 @@ Work = Callable[..., tuple[Any, ...]]
 _WARM_UP = 3
 """Passes before the recording, in which libraries choose their kernels and take their memory."""
 
+_KEPT = 8
+"""Recordings, the oldest of which goes first: each has its memory, and the input's size may
+change."""
+
 
 @dataclass(frozen=True)
 class _Recording:
@@ -44,8 +48,12 @@ class Recorded:
             return self._work(*given)
         shapes = tuple(None if tensor is None else tensor.shape for tensor in given)
         if shapes not in self._recordings:
+            if len(self._recordings) == _KEPT:
+                del self._recordings[next(iter(self._recordings))]
             try:
                 self._recordings[shapes] = self._record(given)
+            except torch.OutOfMemoryError:
+                raise
             except RuntimeError as error:
                 self._refused = True
                 logging.getLogger(__name__).warning("going on without a CUDA graph: %s", error)

@@ -43,7 +43,7 @@ class Window:
     def push(self, glance: Glance) -> list[Glance]:
         """Take in the next frame; returns those whose context is complete, with it."""
         finished = []
-        if self._glances and self._glances[-1].raw.shape != glance.raw.shape:
+        if self._glances and self._glances[-1].letterbox != glance.letterbox:
             finished = self.finish()
         self._glances.append(glance)
         self._waiting += 1

@@ -17,11 +17,14 @@ class Trails:
     """The last foot points of every object: the middle of its box's lower edge."""
 
     def __init__(self) -> None:
-        self._frame = 0
+        self._frame = self._stamp_ns = 0
         self._points: dict[int, deque[tuple[int, float, float]]] = {}
 
     def add(self, tracked: TrackedFrame) -> None:
-        """Take in the next frame."""
+        """Take in the next frame; one from before the last begins anew."""
+        if tracked.stamp_ns < self._stamp_ns:
+            self.clear()
+        self._stamp_ns = tracked.stamp_ns
         self._frame += 1
         boxes = tracked.detections.boxes.tolist()
         for track_id, (x1, _, x2, y2) in zip(tracked.ids.tolist(), boxes, strict=True):

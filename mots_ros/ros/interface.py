@@ -19,6 +19,11 @@ LATCHED = QoSProfile(
 """For what changes rarely: whoever joins later gets the last message."""
 
 
+def camera_info_of(image_topic: str) -> str:
+    """Where image_transport's cameras publish the calibration of their images."""
+    return f"{image_topic.removesuffix('/compressed').rpartition('/')[0]}/camera_info"
+
+
 def newest(reliability: ReliabilityPolicy) -> QoSProfile:
     """For images: only the newest counts, as in the sensor-data profile."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability)

@@ -77,7 +77,7 @@ class TrackerNode(LifecycleNode):
         return self._attempt(self._load)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to the camera, and track; what fails is in the log, and the node stays inactive."""
+        """Listen to the camera, and track; where that fails the log says why."""
         assert self._pipeline is not None, "configuring comes first"
         done = self._attempt(partial(self._begin, self._pipeline))
         if done != SUCCESS:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from rclpy.duration import Duration
@@ -23,7 +24,7 @@ from mots_ros.data.bag_files import BagMessage, BagReader
 from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
-from mots_ros.ros.interface import DETECTIONS, QUEUE
+from mots_ros.ros.interface import DETECTIONS, QUEUE, camera_info_of
 from mots_ros.ros.session import ros_session, spin_until, until_interrupted
 
 _SPIN_S = 0.05
@@ -67,21 +68,19 @@ class Player(Node):
         self._listener = listener
         with BagReader(bag) as reader:
             self.image_type = reader.topics[drive.topic].type
+        self._info_topic = camera_info_of(drive.topic)
         compressed = self.image_type.endswith("/CompressedImage")
-        raw_topic = drive.topic.rpartition("/")[0] if compressed else drive.topic
-        self._info_topic = _camera_info_beside(raw_topic)
         image_type = CompressedImage if compressed else Image
         self._images = self.create_publisher(image_type, "image", QUEUE)
         self.image_topic = self._images.topic_name
-        info_topic = _camera_info_beside(self.image_topic)
-        self._infos = self.create_publisher(CameraInfo, info_topic, QUEUE)
+        self._infos = self.create_publisher(CameraInfo, camera_info_of(self.image_topic), QUEUE)
 
     def play(self, rate: float = 1.0, clock_too: bool = False) -> Iterator[int]:
         """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns.
 
         With ``clock_too``, the time of the recording goes out on /clock beside its messages.
         """
-        times = self.create_publisher(Clock, "/clock", QUEUE) if clock_too else None
+        times = self._time_publisher if clock_too else None
         self._wait_for_listener()
         clock: tuple[float, int] | None = None
         with BagReader(self._bag) as bag:
@@ -110,13 +109,8 @@ class Player(Node):
         Raises:
             PlayError: no detections came for an image within a minute.
         """
-        answered: set[int] = set()
-        self.create_subscription(
-            Detection2DArray,
-            DETECTIONS,
-            lambda detections: answered.add(header_stamp_ns(detections)),
-            QUEUE,
-        )
+        answered = self._answers
+        answered.clear()
         self._wait_for_listener()
         asked: deque[int] = deque()
         with BagReader(self._bag) as bag:
@@ -142,6 +136,22 @@ class Player(Node):
             )
         answers.remove(stamp)
         return stamp
+
+    @cached_property
+    def _time_publisher(self) -> Publisher:
+        return self.create_publisher(Clock, "/clock", QUEUE)
+
+    @cached_property
+    def _answers(self) -> set[int]:
+        """The stamps of all detections that come from now on."""
+        stamps: set[int] = set()
+        self.create_subscription(
+            Detection2DArray,
+            DETECTIONS,
+            lambda detections: stamps.add(header_stamp_ns(detections)),
+            QUEUE,
+        )
+        return stamps
 
     def wait_for(self, topic: str) -> None:
         """Spin until somebody listens to a topic of others."""
@@ -214,11 +224,6 @@ def main() -> int:
         print(f"play: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _camera_info_beside(image_topic: str) -> str:
-    """Where cameras publish the calibration of their raw images."""
-    return f"{image_topic.rpartition('/')[0]}/camera_info"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,8 @@ import traceback
 from collections import deque
 
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mots_ros.build import reconfigure
@@ -17,6 +19,7 @@ from mots_ros.pipeline import Pipeline
 from mots_ros.ros import convert
 from mots_ros.ros.camera_subscription import CameraSubscription
 from mots_ros.ros.diagnostics import Health
+from mots_ros.ros.interface import camera_info_of, newest
 from mots_ros.ros.mailbox import Mailbox
 from mots_ros.ros.output import Output
 from mots_ros.ros.parameters import LiveConfig
@@ -58,8 +61,14 @@ class Worker:
         self._camera = CameraSubscription(
             node, CompressedImage if compressed else Image, "image", self._receive
         )
-        infos = f"{self._camera.topic.rpartition('/')[0]}/camera_info"
-        self._infos = node.create_subscription(CameraInfo, infos, self._output.calibrate, 1)
+        self._infos = node.create_subscription(
+            CameraInfo,
+            camera_info_of(self._camera.topic),
+            self._output.calibrate,
+            # Which hears cameras that offer more, too.
+            newest(ReliabilityPolicy.BEST_EFFORT),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
         node.get_logger().info(
             f"Tracking {', '.join(pipeline.detector.class_names)} in {self._camera.topic} "
             f"on {pipeline.detector.device}"

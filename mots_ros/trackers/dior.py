@@ -12,6 +12,7 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, kalman, mask_overlap
 from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
+from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import view_of
 from mots_ros.core.track_book import TrackBook
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
@@ -23,11 +24,12 @@ class DIORMemory:
 
     gallery: [K, D], see ``core.galleries``.
     mask: bool [h, w] on the masks' map where it was last detected; None without masks.
-    stamp_ns: when that was.
+    letterbox: of the frame in which that was; stamp_ns: when.
     """
 
     gallery: FloatArray
     mask: NDArray[np.bool_] | None
+    letterbox: Letterbox
     stamp_ns: int
 
 
@@ -49,7 +51,7 @@ class DIORTracker:
         masks = None if detections.masks is None else np.asarray(detections.masks) > 0.5
         cost = self._cost(tracks, observation, masks)
         matches = self._match(tracks, cost, frame.stamp_ns)
-        memories = _memories(tracks, matches, observation.features, masks, frame.stamp_ns)
+        memories = _memories(tracks, matches, observation, masks)
         return self._book.advance(
             detections, matches, self.config, memories, frame.public, observation.features
         )
@@ -98,28 +100,35 @@ class DIORTracker:
         moves = np.zeros((len(tracks), 2))
         if kind == "moved_masks":
             moves = means[:, :2] - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
-        before = [track.memory.mask for track in tracks]
-        if masks is None or any(mask is None or mask.shape != masks.shape[1:] for mask in before):
+        if masks is None or not all(
+            memory.mask is not None and memory.letterbox == observation.letterbox
+            for memory in (track.memory for track in tracks)
+        ):
             return boxes.iom(boxes_then + np.tile(moves, 2), detected)
         scale = view_of(masks.shape[1:], observation.letterbox).scale
         steps = np.rint(moves * scale).astype(np.int64)
-        then = np.array(before, bool).reshape(-1, *masks.shape[1:])
+        then = np.array([track.memory.mask for track in tracks], bool).reshape(-1, *masks.shape[1:])
         return mask_overlap.iom(mask_overlap.moved(then, steps), masks)
 
 
 def _memories(
     tracks: Sequence[Track],
     matches: Matches,
-    embeddings: FloatArray,
+    observation: Observation[FloatArray],
     masks: NDArray[np.bool_] | None,
-    stamp_ns: int,
 ) -> list[DIORMemory]:
     """What to remember of every detection."""
+    embeddings = observation.features
     galleries = [embedding[None] for embedding in embeddings]
     for row, column in matches.pairs.tolist():
         galleries[column] = extended(tracks[row].memory.gallery, embeddings[column])
     return [
-        DIORMemory(gallery, None if masks is None else masks[column], stamp_ns)
+        DIORMemory(
+            gallery,
+            None if masks is None else masks[column],
+            observation.letterbox,
+            observation.frame.stamp_ns,
+        )
         for column, gallery in enumerate(galleries)
     ]
 

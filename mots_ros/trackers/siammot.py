@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -55,7 +57,7 @@ class SiamMOTTracker:
         detected = (np.isfinite(cost) * detections.scores).max(axis=1, initial=0)
         confidence = np.maximum(detected, _heat_at(found, labels, observation))
         visibility = (visibility + confidence) / 2
-        visible = self._visible(found, visibility, labels, observation.frame.size)
+        visible = self._visible(found, visibility, labels, observation)
         cost[~visible] = np.inf
         matches = assignment.METHODS[self.config.assignment](cost)
         undetected = matches.unmatched_rows[visible[matches.unmatched_rows]]
@@ -97,12 +99,20 @@ class SiamMOTTracker:
         return observation.letterbox.map_to_image(found.cpu().numpy()), visibility.cpu().numpy()
 
     def _visible(
-        self, found: FloatArray, visibility: FloatArray, labels: IntArray, size: tuple[int, int]
+        self,
+        found: FloatArray,
+        visibility: FloatArray,
+        labels: IntArray,
+        observation: Observation[SiamMOTFeatures],
     ) -> NDArray[np.bool_]:
-        """Which tracks [T] go on: seen, centred in the image, and no better one is there."""
-        x, y = ((found[:, :2] + found[:, 2:]) / 2).T
-        inside = (x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0])
-        visible = (visibility > self.config.siammot.alpha) & inside
+        """Which tracks [T] go on: seen, centred in the image and in the part of it that the network
+        sees, and no better one is there."""
+        centres, letterbox = (found[:, :2] + found[:, 2:]) / 2, observation.letterbox
+        visible = (
+            (visibility > self.config.siammot.alpha)
+            & _within(centres, letterbox.image_size)
+            & _within(letterbox.image_to_map(centres), letterbox.map_size)
+        )
         visible[visible] = boxes.strongest(
             found[visible],
             visibility[visible],
@@ -135,6 +145,13 @@ class SiamMOTTracker:
         in_map = torch.from_numpy(observation.letterbox.image_to_map(detections.boxes))
         with torch.inference_mode():
             return self._head.templates(shared, in_map.to(shared)).unbind()
+
+
+def _within(points: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which points [N, 2] (x, y) lie in an image or map of this height and width."""
+    x, y = points.T
+    inside: NDArray[np.bool_] = (x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0])
+    return inside
 
 
 def _heat_at(

@@ -100,11 +100,10 @@ class TrackRCNNTracker:
         now: View,
     ) -> NDArray[Any]:
         """What it costs [T, N] to go on with a track of the frame before (paper, table 5)."""
-        settings, detections = self.config.trackrcnn, observation.detections
-        before = self._before
+        settings, detections, before = self.config.trackrcnn, observation.detections, self._before
         cost = np.full((len(tracks), len(detections)), np.inf)
         rows = [row for row, track in enumerate(tracks) if track.misses == 0]
-        if not rows or not len(detections) or before is None or before.letterbox != now.letterbox:
+        if not rows or not len(detections) or before is None:
             return cost
         seen = tuple(tracks[row] for row in rows)
         last = np.array([track.box for track in seen])
@@ -116,6 +115,9 @@ class TrackRCNNTracker:
             limits = settings.centre_threshold
             step = _centres(last)[:, None] - _centres(detections.boxes)
             distance = np.linalg.norm(step, axis=2)
+        elif before.letterbox != now.letterbox:
+            # Nothing flows from one view into another.
+            distance = 1 - boxes.iou(last, detections.boxes)
         elif settings.association == "box" or detections.masks is None:
             distance = 1 - box_propagation(last, detections.boxes, before, now)
         else:

@@ -8,7 +8,7 @@ import math
 import multiprocessing
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ class Stored:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return iter(self._opened())
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         part: NDArray[Any] = self._opened()[index]
