@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from box_worlds import annotation, tracked_frame
+from mots_ros.commands import evaluate
+from mots_ros.config import Config
 from mots_ros.core.types import Frame
 from mots_ros.data import kitti_mots
 from mots_ros.data.bags import write_drive
@@ -143,6 +145,16 @@ def test_a_sequence_whose_files_changed_is_done_again(drives, tracker, tmp_path)
     run(*arguments)
     assert tracker.steps == LENGTH
     assert scores_in(out)["combined"]["scores"]["car"]["MOTSA"] == pytest.approx(100)
+
+
+def test_another_head_is_another_setting(tmp_path):
+    head = tmp_path / "dior.safetensors"
+    config = Config().with_values({"tracker.name": "dior", "tracker.head": str(head)})
+    seen = set()
+    for content in (b"one", b"another", b"one"):
+        head.write_bytes(content)
+        seen.add(evaluate._checksum(config))
+    assert len(seen) == 2
 
 
 def test_another_truth_is_another_setting(drives, tmp_path, capsys):

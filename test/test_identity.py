@@ -18,8 +18,9 @@ def test_identity_loss_by_hand() -> None:
     assert loss(embeddings, torch.tensor([0, 1])).item() == pytest.approx(expected)
 
 
-def test_a_batch_without_objects_costs_nothing() -> None:
-    loss = IdentityLoss(4, 10)
+@pytest.mark.parametrize("identities", [0, 1, 10])
+def test_a_batch_without_objects_costs_nothing(identities: int) -> None:
+    loss = IdentityLoss(4, identities)
     nothing = loss(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
     assert float(nothing) == 0
     nothing.backward()

@@ -98,8 +98,15 @@ def test_what_lies_beside_a_truth_says_how_long_it_is(tmp_path):
     (flat,) = write(tmp_path, **{"0001": KITTI_BOX})
     assert stated_extent(flat, "0001") == (None, None)
     seqmap = tmp_path / "evaluate_mots.seqmap.val"
-    seqmap.write_text("0000 empty 000000 000154\n0001 empty 000000 000447\n")
+    seqmap.write_text("0000 empty 000000 000153\n0001 empty 000000 000446\n")
     assert stated_extent(flat, "0001") == (447, None)
+    # Sorts first, speaks of other drives.
+    (tmp_path / "evaluate_mots.seqmap.test").write_text("0001 empty 000000 000200\n")
+    assert stated_extent(flat, "0001") == (447, None)
+    boxes = tmp_path / "boxes" / "evaluate_tracking.seqmap.training"
+    boxes.parent.mkdir()
+    boxes.write_text("0001 empty 000000 000447\n")
+    assert stated_extent(boxes.parent / "0001.txt", "0001") == (447, None)
     seqmap.write_text("0001 447\n")
     with pytest.raises(AnnotationError, match="seqmap.val:1: expected '0001 empty"):
         stated_extent(flat, "0001")

@@ -80,7 +80,7 @@ def test_losses_fall_on_what_is_learnt(clip: Clip) -> None:
 
 def test_every_parameter_gets_a_gradient_also_without_objects(clip: Clip) -> None:
     objective = SearchTrackObjective(small_net())
-    batch = collate([samples_of(dataclasses.replace(clip, instances=clip.instances * 0))[0]])
+    batch = collate([samples_of(dataclasses.replace(clip, instances=clip.instances[:] * 0))[0]])
     assert batch.counts == (0, 0)
     losses = objective(batch)
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -157,6 +157,14 @@ def test_a_signal_saves_and_stops(clip: Clip, number: int) -> None:
     assert signal.getsignal(number) is before
 
 
+def test_checkpoints_come_where_they_are_due(clip: Clip) -> None:
+    plan = dataclasses.replace(PLAN, save_every=3, validate_every=2)
+    state, saved = TrainingState.start(SearchTrackObjective(small_net()), plan, CPU), []
+    samples = PairDataset([clip], [1], (64, 128), 0)
+    train(state, samples, plan, CPU, lambda *_: None, lambda: saved.append(state.iteration))
+    assert saved == [2, 3, 4, 6]
+
+
 def test_two_processes_share_the_batches(tmp_path: Path) -> None:
     toy_clip(tmp_path / "cache")
     here = Path(__file__).parent
@@ -211,6 +219,7 @@ def test_history_continues_and_draws(tmp_path: Path) -> None:
         ("network: light", "expected 'data' to train on"),
         ("iteration: 5", "unknown key 'iteration'; did you mean 'iterations'?"),
         ("crop_width: 100", "'crop_width' must be 64 plus a multiple of 32"),
+        ("{masks_only: true, data: [{kind: street}]}", "'masks_only' needs 'start'"),
         ("learning_rate: fast", "'learning_rate' must be float"),
         ("data: street", "'data' must be a list of sources"),
         ("data: [{kind: street, weight: 0}]", "expected a weight above 0, found 0"),
@@ -259,6 +268,7 @@ def test_the_command_trains_validates_and_resumes(
     out, cache = tmp_path / "run", tmp_path / "cache"
     command.main([str(out), "--config", str(plan_file), "--cache", str(cache)])
     assert "HOTA 0.0 on the validation drives" in capsys.readouterr().out
+    assert (out / "best.safetensors").exists()
     net = checkpoint.load(out / "last.safetensors")
     assert net.spec == SMALL
     rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]

@@ -296,9 +296,10 @@ def _settings(
 
 def _checksum(config: Config) -> str:
     """Of the weights: training may have replaced them."""
-    from mots_ros.build import weights_path
+    from mots_ros.build import head_path, weights_path
 
-    return checksum([weights_path(config.detector.weights).read_bytes()], [])
+    files = [weights_path(config.detector.weights), head_path(config.tracker)]
+    return checksum([path.read_bytes() for path in files if path], [])
 
 
 def _config(options: argparse.Namespace) -> Config:

@@ -24,6 +24,7 @@ from mots_ros.core.types import Frame, Image
 from mots_ros.data.kitti_mots import Annotation, objects_of
 from mots_ros.data.sources import open_source
 from mots_ros.evaluation.collect import track
+from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.overlay import draw, draw_masks
 from mots_ros.evaluation.scores import score
 from mots_ros.nets.checkpoint import CheckpointError
@@ -177,7 +178,11 @@ def validate(pipeline: Pipeline, clips: Sequence[Clip]) -> tuple[dict[str, float
             clip.images.shape[1:3],
             {i: found for i, ids in enumerate(clip.instances) if (found := objects_of(ids))},
         )
-        reported, _ = results.annotation()
+        try:
+            reported, _ = results.annotation()
+        except EvaluationError:
+            # More tracks than the format has numbers for: as good as none.
+            reported = Annotation(truth.size, {})
         for name, scores in score(truth, reported, len(clip)).items():
             if scores.truth_masks:
                 per_class[f"HOTA/{name}"].append(scores.hota)

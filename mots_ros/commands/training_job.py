@@ -107,9 +107,7 @@ def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJo
 
 
 def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool) -> TrainingJob:
-    network = checkpoint.read(weights_path(plan.start))
-    fingerprint = network.fingerprint()
-    net = network.network()
+    net = checkpoint.load(weights_path(plan.start))
     spec_type, head_type = head_file.HEADS[plan.tracker]
     known = [number.name for number in dataclasses.fields(spec_type)]
     for name in plan.head:
@@ -125,6 +123,8 @@ def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool)
     objective = recipe.objective(net, head, samples.identities)
 
     def save(averaged: nn.Module, path: Path) -> None:
+        # Of the network that it learns beside, which a resumed run brings along.
+        fingerprint = checkpoint.fingerprint_of(net.state_dict())
         head_file.save(averaged, spec, plan.tracker, fingerprint, path)
 
     config = load_config(share("config") / f"{plan.tracker}.yaml")

@@ -120,7 +120,11 @@ def _tune(options: argparse.Namespace) -> None:
         try:
             for finished in range(1, options.trials + 1):
                 values = {one.name: one.draw(rng, len(detector.class_names)) for one in ranges}
-                reached = hota(values)
+                try:
+                    reached = hota(values)
+                except EvaluationError:
+                    # More tracks than there are numbers for.
+                    reached = 0.0
                 if reached > highest:
                     best, highest = values, reached
                     said = ", ".join(f"{name}={value}" for name, value in values.items())

@@ -141,7 +141,8 @@ def stated_extent(truth: Path, sequence: str) -> tuple[int | None, tuple[int, in
     """What lies beside a file of ground truth on its sequence's length and image size (H, W).
 
     They are in ``seqinfo.ini`` of MOT Challenge. TrackEval's lists of KITTI's sequences,
-    ``evaluate_*.seqmap*``, beside the file or its folder, have the length.
+    ``evaluate_*.seqmap*``, beside the file or its folder, have the length; those for masks have the
+    last frame in its place. Test sequences have the numbers of others, and no ground truth.
 
     Raises AnnotationError where such a file is none.
     """
@@ -150,6 +151,8 @@ def stated_extent(truth: Path, sequence: str) -> tuple[int | None, tuple[int, in
         return _sequence_info(ini)
     for folder in (truth.parent, truth.absolute().parent.parent):
         for path in sorted(folder.glob("evaluate_*.seqmap*")):
+            if path.suffix == ".test":
+                continue
             for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
                 fields = line.split()
                 if fields[:1] == [sequence]:
@@ -157,7 +160,7 @@ def stated_extent(truth: Path, sequence: str) -> tuple[int | None, tuple[int, in
                         raise AnnotationError(
                             f"{path}:{number}: expected '{sequence} empty <first> <length>'"
                         )
-                    return int(fields[3]), None
+                    return int(fields[3]) + path.name.startswith("evaluate_mots"), None
     return None, None
 
 
@@ -177,17 +180,15 @@ def _sequence_info(path: Path) -> tuple[int, tuple[int, int]]:
 def _format_of(path: Path) -> TextFormat | None:
     """None for masks that may be of either format, and for a file without objects."""
     is_challenge = path.parts[-2:] == ("gt", "gt.txt")
-    for line in _lines(path):
+    for number, line in _lines(path):
         fields = line.split()
         if "," in line:
             return MOT_CHALLENGE
         if len(fields) >= box_tracks.KITTI_FIELDS:
             return KITTI
         if len(fields) != 6:
-            raise AnnotationError(
-                f"{path}:1: expected {', '.join(form.title for form in FORMATS.values())}, found "
-                f"{line[:60]!r}"
-            )
+            titles = ", ".join(form.title for form in FORMATS.values())
+            raise AnnotationError(f"{path}:{number}: expected {titles}, found {line[:60]!r}")
         if is_challenge:
             return MOTS_CHALLENGE
         if fields[0] == "0" or fields[2] == "1":
@@ -195,9 +196,12 @@ def _format_of(path: Path) -> TextFormat | None:
     return None
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, numbered from 1."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            yield from filter(str.strip, file)
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
     except OSError as error:
         raise AnnotationError(f"{path}: cannot read it: {error.strerror}") from error

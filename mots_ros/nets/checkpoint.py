@@ -67,13 +67,7 @@ class Checkpoint:
 
     def fingerprint(self) -> str:
         """The same for files whose networks have the same features before all heads."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.weights.items()):
-            if not name.startswith(BEFORE_HEADS):
-                continue
-            digest.update(f"{name} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint_of(self.weights)
 
 
 @dataclass(frozen=True)
@@ -95,6 +89,17 @@ class Transfer:
         if self.left:
             text += f"; of no use here: {_modules(self.left)}"
         return text
+
+
+def fingerprint_of(weights: Mapping[str, Tensor]) -> str:
+    """See ``Checkpoint.fingerprint``; of a network's ``state_dict`` too, on whatever device."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        if not name.startswith(BEFORE_HEADS):
+            continue
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def save(net: SearchTrackNet, path: Path) -> None:

@@ -28,7 +28,7 @@ class IdentityLoss(nn.Module):
         super().__init__()
         # Of length 1, or so: longer ones would turn more slowly than embeddings learn.
         self.directions = nn.Parameter(torch.randn(identities, dimensions) / math.sqrt(dimensions))
-        self.scale = math.sqrt(2) * math.log(identities)
+        self.scale = math.sqrt(2) * math.log(max(1, identities))
 
     def forward(self, embeddings: Tensor, identity: Tensor) -> Tensor:
         """The mean over the objects, if any."""

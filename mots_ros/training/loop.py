@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -39,7 +40,7 @@ class TrainingState:
     """All that changes while training: with it and the plan, a run continues exactly.
 
     averaged: the moving average of what is trained. losses: a moving average of each.
-    best: the best validation score so far.
+    best: the best validation score so far; below all of them at first.
     """
 
     objective: Objective
@@ -47,7 +48,7 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     losses: dict[str, float]
     iteration: int = 0
-    best: float = 0.0
+    best: float = -1.0
 
     @classmethod
     def start(cls, objective: Objective, plan: Plan, device: torch.device) -> TrainingState:
@@ -99,8 +100,8 @@ def train(
 
     Args:
         show: gets the iteration and its scalars now and then.
-        checkpoint: is called every ``plan.save_every`` iterations, at the end, and at a SIGINT or
-            SIGTERM, in the first process only.
+        checkpoint: is called every ``plan.save_every`` and ``plan.validate_every`` iterations, at
+            the end, and at a SIGINT or SIGTERM, in the first process only.
 
     Raises:
         FloatingPointError: a loss is not finite.
@@ -148,7 +149,9 @@ def train(
                 rate = state.optimiser.param_groups[0]["lr"]
                 show(state.iteration, {**loss_scalars(values), "rate/learning rate": rate})
             stop = interruption.seen_by_any(device)
-            due = state.iteration % plan.save_every == 0 or state.iteration == plan.iterations
+            due = state.iteration == plan.iterations or not (
+                state.iteration % plan.save_every and state.iteration % plan.validate_every
+            )
             if rank() == 0 and (stop or due):
                 checkpoint()
             if stop:
@@ -159,7 +162,8 @@ def start_process() -> torch.device:
     """Join the other processes where torchrun started several; returns this one's device."""
     cuda = torch.cuda.is_available()
     if "WORLD_SIZE" in os.environ:
-        distributed.init_process_group("nccl" if cuda else "gloo")
+        # The first one may have to render drives for hours.
+        distributed.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(days=1))
     if not cuda:
         return torch.device("cpu")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))

@@ -118,6 +118,10 @@ def load_plan(path: Path, changes: Mapping[str, Any] | None = None) -> Plan:
     for key in ("head", "start_head"):
         if tracker == "searchtrack" and values.get(key):
             raise ConfigError(f"{path}: '{key}' has no meaning for searchtrack, which has none")
+    if tracker == "searchtrack" and values.get("masks_only") and not values.get("start"):
+        raise ConfigError(
+            f"{path}: 'masks_only' needs 'start': the network whose masks are trained"
+        )
     if tracker != "searchtrack" and values.get("masks_only"):
         raise ConfigError(f"{path}: 'masks_only' has no meaning for {tracker}'s head")
     return Plan(**values)
