@@ -43,7 +43,7 @@ class DetectorConfig:
     input_width: int = parameter(
         0,
         "Network input width in pixels, a multiple of 32; 0 follows the image's shape, so that "
-        "every camera takes the time of 832x256, or less.",
+        "every camera takes the time of 1056x320, or less.",
         low=0,
         high=4096,
         step=32,

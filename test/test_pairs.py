@@ -1,6 +1,7 @@
 """Training samples: one view of two frames, objects pasted into them, batches of them."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 import torch
 
 from mots_ros.data.drives import AnnotatedFrame
+from mots_ros.detection.detector import INPUT_SIZE
 from mots_ros.training import pairs as module
 from mots_ros.training.augment import boxes_in, points_in
-from mots_ros.training.clips import PIXELS, Clip, load_clips
+from mots_ros.training.clips import SHARPNESS, Clip, load_clips
 from mots_ros.training.pairs import Pair, PairDataset, collate, make_pair
 from mots_ros.training.paste import Cutout, Guest, paste, random_cutout, random_guest
 from mots_ros.training.targets import frame_targets
@@ -32,7 +34,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 def test_clip_is_the_drive_at_training_size(clip: Clip) -> None:
     assert clip.images.shape == (16, 256, 832, 3)
-    assert clip.scale == 0.5
+    assert clip.scale == pytest.approx(0.5, abs=1e-4)
     np.testing.assert_array_equal(clip.boxes[0][1001], [80, 96, 208, 160])
     assert sorted(clip.boxes[10]) == [1001]
 
@@ -43,7 +45,9 @@ def test_clips_are_small_and_keep_no_file_open(tmp_path: Path) -> None:
     (clip,) = load_clips([ToyDrive()], tmp_path, workers=1)
     assert len(os.listdir("/proc/self/fd")) == before
     assert clip.images.shape == (16, 341, 1109, 3)
-    assert pytest.approx(PIXELS, rel=0.01) == 341 * 1109
+    assert pytest.approx(SHARPNESS * math.prod(INPUT_SIZE), rel=0.01) == 341 * 1109
+    assert clip.scale == pytest.approx(1109 / 1664, abs=1e-3)
+    assert clip.shown == pytest.approx(1 / math.sqrt(SHARPNESS), abs=1e-3)
 
 
 def test_frames_of_another_size_are_named(tmp_path: Path) -> None:

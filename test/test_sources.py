@@ -69,21 +69,28 @@ def test_replica(here: Path) -> None:
     for name in ("0000", "0001", "0002"):
         add_text(here / "masks" / f"{name}.txt", 0)
     add_text(here / "mine.txt", 0, 1)
-    assert names_of("{kind: replica, annotations: masks, seed: 5}") == [
+
+    def stems(text: str) -> list[str]:
+        return [name[: -len("_checksum")] for name in names_of(text)]
+
+    assert stems("{kind: replica, annotations: masks, seed: 5}") == [
         "replica_0000_5",
         "replica_0001_5",
         "replica_0002_5",
     ]
-    assert names_of('{kind: replica, annotations: [masks], only: ["0002", "0000"], seed: 5}') == [
+    assert stems('{kind: replica, annotations: [masks], only: ["0002", "0000"], seed: 5}') == [
         "replica_0000_5",
         "replica_0002_5",
     ]
-    assert names_of("{kind: replica, annotations: [mine.txt, masks/0001.txt], seed: 5}") == [
+    assert stems("{kind: replica, annotations: [mine.txt, masks/0001.txt], seed: 5}") == [
         "replica_mine_5",
         "replica_0001_5",
     ]
     (drive,) = open_source({"kind": "replica", "annotations": "mine.txt", "seed": 5})
     assert_equal(drive, ReplicaDrive(here / "mine.txt", 5))
+    add_text(here / "mine.txt", 0, 1, 2)
+    (corrected,) = open_source({"kind": "replica", "annotations": "mine.txt", "seed": 5})
+    assert corrected.name != drive.name
     with pytest.raises(ValueError, match=r"'only' names '0009', which .*; did you mean '000[0-2]'"):
         names_of('{kind: replica, annotations: masks, only: ["0009"], seed: 5}')
     with pytest.raises(ValueError, match="absent.txt: cannot read it"):

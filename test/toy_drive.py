@@ -1,5 +1,7 @@
 """A drive so simple that a network learns it in a minute."""
 
+import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 
 from mots_ros.core.types import Frame
 from mots_ros.data.drives import AnnotatedFrame
-from mots_ros.training.clips import Clip, load_clips
+from mots_ros.training.clips import SHARPNESS, Clip, load_clips
 
 
 class ToyDrive:
@@ -35,5 +37,6 @@ class ToyDrive:
 
 def toy_clip(cache: Path) -> Clip:
     """The toy drive at half its size."""
-    (clip,) = load_clips([ToyDrive()], cache, workers=1, pixels=256 * 832)
-    return clip
+    (clip,) = load_clips([ToyDrive()], cache, workers=1, pixels=math.ceil(256 * 832 / SHARPNESS))
+    # Views of scale 1 show it as it is stored.
+    return dataclasses.replace(clip, shown=1.0)

@@ -9,6 +9,7 @@ Several GPUs: torchrun --nproc-per-node N -m mots_ros.commands.train --config PL
 from __future__ import annotations
 
 import argparse
+import functools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,8 +112,8 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
     if resume and not (out / STATE).exists():
         raise ValueError(f"{out / STATE}: nothing to resume")
     torch.manual_seed(plan.seed)
-    sources = [_clips(entry, cache, plan.workers) for entry in plan.data]
-    held_out = [clip for entry in plan.validation for clip in _clips(entry, cache, plan.workers)]
+    sources = [_clips(entry, cache, plan) for entry in plan.data]
+    held_out = [clip for entry in plan.validation for clip in _clips(entry, cache, plan)]
     if held_out and not any(boxes for clip in held_out for boxes in clip.boxes):
         raise ValueError("'validation': expected drives with objects in them, found none")
     weights = [
@@ -155,13 +156,14 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
             print(f"{out / BEST}: HOTA {state.best:.1f} on the validation drives")
 
 
-def _clips(entry: Mapping[str, Any], cache: Path, workers: int) -> list[Clip]:
+def _clips(entry: Mapping[str, Any], cache: Path, plan: Plan) -> list[Clip]:
     """The clips of a source of the plan; the first process makes what the cache lacks."""
     drives = open_source({key: value for key, value in entry.items() if key != "weight"})
-    clips = load_clips(drives, cache, workers) if rank() == 0 else []
+    load = functools.partial(load_clips, drives, cache, plan.workers, plan.input_pixels)
+    clips = load() if rank() == 0 else []
     if distributed.is_initialized():
         distributed.barrier()
-    return clips or load_clips(drives, cache, workers)
+    return clips or load()
 
 
 def validate(pipeline: Pipeline, clips: Sequence[Clip]) -> tuple[dict[str, float], Image]:

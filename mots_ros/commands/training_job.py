@@ -98,8 +98,10 @@ def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJo
     if plan.start and not resume:
         print(f"{plan.start}: {checkpoint.transfer(Path(plan.start), net)}")
 
+    config = Config().with_values({"detector.input_width": plan.input_width})
+
     def pipeline(averaged: SearchTrackNet, device: torch.device) -> Pipeline:
-        return _pipeline(averaged, SearchHead, Config(), device)
+        return _pipeline(averaged, SearchHead, config, device)
 
     return TrainingJob(
         samples, SearchTrackObjective(net, plan.masks_only), checkpoint.save, pipeline
@@ -127,7 +129,8 @@ def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool)
         fingerprint = checkpoint.fingerprint_of(net.state_dict())
         head_file.save(averaged, spec, plan.tracker, fingerprint, path)
 
-    config = load_config(share("config") / f"{plan.tracker}.yaml")
+    own = load_config(share("config") / f"{plan.tracker}.yaml")
+    config = own.with_values({"detector.input_width": plan.input_width})
 
     def pipeline(averaged: nn.Module, device: torch.device) -> Pipeline:
         return _pipeline(net, lambda _: averaged, config, device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,14 +167,14 @@ def _replica(
                     f"{alternatives(name, sorted(stems))}"
                 )
         files = [file for file in files if file.stem in only]
-    return [
-        MadeUpDrive(
-            f"replica_{file.stem}_{seed}",
-            max(kitti_mots.read(file).frames) + 1,
-            functools.partial(ReplicaDrive, file, seed),
-        )
-        for file in files
-    ]
+    return [_replica_of(file, seed) for file in files]
+
+
+def _replica_of(file: Path, seed: int) -> MadeUpDrive:
+    length = max(kitti_mots.read(file).frames) + 1
+    # The name tells the content: annotations get corrected, and others have the same file names.
+    name = f"replica_{file.stem}_{seed}_{zlib.crc32(file.read_bytes()):08x}"
+    return MadeUpDrive(name, length, functools.partial(ReplicaDrive, file, seed))
 
 
 def _bag(bag: Path, annotation: Path, topic: str | None = None) -> list[AnnotatedDrive]:

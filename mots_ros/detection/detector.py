@@ -25,7 +25,7 @@ from mots_ros.nets.search import boxes_at
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
-INPUT_SIZE = (256, 832)
+INPUT_SIZE = (320, 1056)
 """Height and width of the input for KITTI's images, where nothing else is said. Those of other
 shapes get as many pixels: they take the same time."""
 

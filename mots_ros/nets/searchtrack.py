@@ -64,7 +64,7 @@ LIGHT = NetworkSpec(
     offset_head=True,
     fine_masks=True,
 )
-"""Ten images a second and more at 256x832 on two processor cores."""
+"""Ten images a second and more at 320x1056 on two processor cores."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mots_ros.core.types import FloatArray, Image
 from mots_ros.training.clips import Clip, random_instance
 
-SCALES = (0.6, 1.25)
-"""Network pixels per stored pixel: at a stored width of 1120, inputs 670 to 1400 pixels wide."""
+SCALES = (0.65, 1.35)
+"""How large objects are, relative to what the detector shows the network."""
 FOCUS = 0.75
 """The share of crops that look at an object."""
 
@@ -24,7 +24,7 @@ def random_view(
     more cars, than there is to learn from them.
     """
     (h, w), (crop_h, crop_w) = clip.images.shape[1:3], crop
-    scale = np.exp(rng.uniform(*np.log(SCALES)))
+    scale = clip.shown * np.exp(rng.uniform(*np.log(SCALES)))
     boxes = clip.boxes[frame]
     if boxes and rng.random() < FOCUS:
         box = boxes[random_instance(boxes, rng)]

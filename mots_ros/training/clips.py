@@ -21,9 +21,10 @@ from tqdm import tqdm
 from mots_ros.core.types import FloatArray, Image, IntArray, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import IGNORE_ID
+from mots_ros.detection.detector import INPUT_SIZE
 
-PIXELS = 338 * 1120
-"""Of a stored frame, at most: more than the light network's input has, for random scales."""
+SHARPNESS = 1.12
+"""Stored pixels for each of the network's input: views show objects larger, too."""
 
 
 class Stored:
@@ -56,40 +57,46 @@ class Clip:
     images: uint8 [T, h, w, 3] RGB; instances: uint16 [T, h, w].
     boxes: per frame the box of every visible object by its id, xyxy in stored pixels.
     scale: stored pixels per pixel of the drive's own images.
+    shown: pixels of the network's input per stored one, as the detector shows such images.
     """
 
     images: Stored | Image
     instances: Stored | LabelImage
     boxes: list[dict[int, FloatArray]]
     scale: float
+    shown: float = 1.0
 
     def __len__(self) -> int:
         return len(self.images)
 
 
 def load_clips(
-    drives: Sequence[AnnotatedDrive], cache: Path, workers: int, pixels: int = PIXELS
+    drives: Sequence[AnnotatedDrive],
+    cache: Path,
+    workers: int,
+    pixels: int = math.prod(INPUT_SIZE),
 ) -> list[Clip]:
     """The drives as clips, rendered by ``workers`` processes where the cache lacks them.
 
     A drive's name must tell its content: it is the key in the cache.
 
     Args:
-        pixels: of a stored frame, at most.
+        pixels: of the network's input.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tasks = [(drive, folder_of(drive, cache, pixels), pixels) for drive in drives]
+    stored = round(SHARPNESS * pixels)
+    tasks = [(drive, folder_of(drive, cache, stored), stored) for drive in drives]
     missing = [task for task in tasks if not task[1].exists()]
     if missing:
         with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
             rendered = pool.imap_unordered(_render, missing)
             for _ in tqdm(rendered, "render drives", len(missing), unit="drive", disable=None):
                 pass
-    return [_open(folder) for _, folder, _ in tasks]
+    return [_open(folder, pixels) for _, folder, _ in tasks]
 
 
-def folder_of(drive: AnnotatedDrive, cache: Path, pixels: int = PIXELS) -> Path:
-    """Where the cache keeps a drive."""
+def folder_of(drive: AnnotatedDrive, cache: Path, pixels: int) -> Path:
+    """Where the cache keeps a drive with at most so many pixels a frame."""
     digest = hashlib.sha256(f"{drive.name} {len(drive)} {pixels}".encode()).hexdigest()
     return cache / digest[:16]
 
@@ -136,12 +143,13 @@ def _render(task: tuple[AnnotatedDrive, Path, int]) -> None:
         shutil.rmtree(partial)
 
 
-def _open(folder: Path) -> Clip:
+def _open(folder: Path, pixels: int) -> Clip:
     images, instances = Stored(folder / "images.npy"), Stored(folder / "instances.npy")
     boxes: list[dict[int, FloatArray]] = [{} for _ in range(len(images))]
     for frame, instance, *box in np.load(folder / "boxes.npy"):
         boxes[frame][int(instance)] = np.array(box, np.float32)
-    return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")))
+    shown = min(1.0, math.sqrt(pixels / math.prod(instances.shape[1:])))
+    return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")), shown)
 
 
 def _boxes(frame: int, instances: LabelImage) -> IntArray:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from mots_ros.detection.detector import INPUT_SIZE
 from mots_ros.parameter import ConfigError, alternatives, checked, parameter, read_yaml
 
 LISTS = ("data", "validation")
@@ -49,6 +50,15 @@ class Plan:
         "they are, and the heads of other trackers stay of use.",
     )
     seed: int = parameter(0, "Another seed, other samples.", low=0, high=2**31)
+    input_width: int = parameter(
+        0,
+        "Width of the network's input that the training is for, in the shape of KITTI's images; 0 "
+        "for the detector's own choice. Objects are shown up to a third smaller or larger than "
+        "there, and validation has it, too.",
+        low=0,
+        high=4096,
+        step=32,
+    )
     crop_height: int = parameter(192, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
     crop_width: int = parameter(384, "Pixels, a multiple of 32.", low=64, high=2048, step=32)
     batch: int = parameter(4, "Samples a step, over all processes.", low=1, high=1024)
@@ -76,6 +86,12 @@ class Plan:
     data: tuple[Mapping[str, Any], ...] = ()
     validation: tuple[Mapping[str, Any], ...] = ()
     head: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_pixels(self) -> int:
+        """Of the input that the training is for."""
+        height, width = INPUT_SIZE
+        return round(height * width * ((self.input_width or width) / width) ** 2)
 
     def rate(self, iteration: int) -> float:
         """The learning rate of a step, relative to its largest."""
