@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ def test_replica(here: Path) -> None:
         "replica_0001_5",
     ]
     (drive,) = open_source({"kind": "replica", "annotations": "mine.txt", "seed": 5})
-    assert_equal(drive, ReplicaDrive(here / "mine.txt", 5))
+    assert_equal(
+        dataclasses.replace(drive, name="replica_mine_5"), ReplicaDrive(here / "mine.txt", 5)
+    )
     add_text(here / "mine.txt", 0, 1, 2)
     (corrected,) = open_source({"kind": "replica", "annotations": "mine.txt", "seed": 5})
     assert corrected.name != drive.name
