@@ -19,7 +19,7 @@ def snippets(objects: int, length: int) -> SnippetBatch:
     return SnippetBatch(
         images=torch.randint(0, 255, (frames, HEIGHT, WIDTH, 3), dtype=torch.uint8),
         heat=torch.zeros(frames, 2, HEIGHT // 4, WIDTH // 4),
-        heat_weight=torch.ones(frames, HEIGHT // 4, WIDTH // 4),
+        heat_weight=torch.ones(frames, 2, HEIGHT // 4, WIDTH // 4),
         counts=(objects,) * frames,
         frame=torch.arange(frames).repeat_interleave(objects),
         place=torch.tensor([[10, 8]]).expand(count, 2),

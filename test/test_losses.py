@@ -69,7 +69,7 @@ def test_semantic_loss_by_hand() -> None:
     """Two covered cells, one of them found with certainty; an ignored cell; an uncertain one."""
     logits = torch.tensor([[[[0.0, 99.0, 99.0, 0.0]]]])
     target = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
-    weight = torch.tensor([[[1.0, 1.0, 0.0, 1.0]]])
+    weight = torch.tensor([[[[1.0, 1.0, 0.0, 1.0]]]])
     expected = 2 * 0.25 * np.log(2) / 2
     assert float(semantic_loss(logits, target, weight)) == pytest.approx(expected)
 
@@ -78,7 +78,7 @@ def test_heatmap_loss_counts_objects_and_leaves_out_what_is_ignored() -> None:
     """Two centres at probability one half, beside a cell that is background and one ignored."""
     logits = torch.zeros(1, 1, 1, 4)
     target = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
-    weight = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])
+    weight = torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
     expected = 3 * 0.25 * np.log(2) / 2
     assert float(heatmap_loss(logits, target, weight)) == pytest.approx(expected)
     assert float(heatmap_loss(logits, 0 * target, weight)) == pytest.approx(expected * 2)

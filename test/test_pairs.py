@@ -221,7 +221,7 @@ def test_a_batch_lists_objects_by_frame(clip: Clip) -> None:
 
 
 def test_batches_without_objects() -> None:
-    targets = frame_targets(np.zeros((64, 64), np.uint16), 2, 24)
+    targets = frame_targets(np.zeros((64, 64), np.uint16), (True, True), 24)
     nothing = np.zeros((0, 2), np.int64)
     image = np.zeros((64, 64, 3), np.uint8)
     empty = Pair(

@@ -85,7 +85,7 @@ def pairs(*objects: tuple[int, int, float]) -> SnippetBatch:
     identity, frame, x = (torch.tensor(values) for values in zip(*objects, strict=True))
     return dataclasses.replace(
         batch,
-        heat_weight=torch.ones(2, 16, 100),
+        heat_weight=torch.ones(2, 2, 16, 100),
         frame=frame,
         identity=identity,
         centre=torch.stack((x, torch.full((count,), 8.0)), dim=1),
@@ -133,7 +133,7 @@ def test_hard_triplets_search_where_the_object_is_not() -> None:
 
 def test_negative_templates_show_background() -> None:
     batch = pairs((1, 0, 20.0), (2, 0, 50.0), (2, 1, 50.0), (1, 1, 20.0))
-    batch.heat_weight[0, :, 60:] = 0  # nobody knows what is there
+    batch.heat_weight[0, :, :, 60:] = 0  # nobody knows what is there
     drawn = [draw(batch, "N", seed) for seed in range(50)]
     middle = torch.cat([middles(one.boxes) for one in drawn])
     assert len(middle) > 20 and not torch.cat([one.present for one in drawn]).any()
@@ -152,7 +152,7 @@ def test_only_the_wanted_triplets_are_drawn(kinds: str) -> None:
 def test_objects_of_other_snippets_are_nobody_s_match() -> None:
     """Identity 1 is in the later frame of the other snippet alone."""
     batch = dataclasses.replace(
-        pairs((1, 0, 20.0), (1, 3, 20.0)), heat_weight=torch.ones(4, 16, 100)
+        pairs((1, 0, 20.0), (1, 3, 20.0)), heat_weight=torch.ones(4, 2, 16, 100)
     )
     assert len(draw(batch, "P")) == 0
 

@@ -50,7 +50,7 @@ def test_a_batch_lists_objects_snippet_by_snippet(clip: Clip) -> None:
     assert batch.frame.tolist() == [0, 0, 1, 1, 2, 2, 3]
     assert batch.identity.tolist() == [4, 7, 4, 7, 4, 7, 4]
     assert batch.label.tolist() == [0, 1, 0, 1, 0, 1, 0]
-    assert batch.heat.shape == (4, 2, 64, 208) and batch.heat_weight.shape == (4, 64, 208)
+    assert batch.heat.shape == batch.heat_weight.shape == (4, 2, 64, 208)
     assert batch.masks.shape == (7, *CROP)
     moved = batch.to(torch.device("cpu"))
     assert moved.counts == batch.counts and moved.length == 2

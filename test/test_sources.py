@@ -17,7 +17,7 @@ from mots_ros.data.bags import write_drive
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.rle import encode
-from mots_ros.data.sources import open_source
+from mots_ros.data.sources import annotated_classes, open_source
 from mots_ros.data.street import StreetDrive
 from shared import data
 
@@ -55,6 +55,19 @@ def assert_equal(late: AnnotatedDrive, made: AnnotatedDrive) -> None:
         assert a.frame.stamp_ns == b.frame.stamp_ns
         np.testing.assert_array_equal(a.frame.image, b.frame.image)
         np.testing.assert_array_equal(a.instances, b.instances)
+
+
+@pytest.mark.parametrize(
+    ("source", "annotated"),
+    [
+        ({"kind": "street"}, (True, True)),
+        ({"kind": "mots_challenge"}, (False, True)),
+        ({"kind": "mots_challenge", "classes": ["car", "pedestrian"]}, (True, True)),
+        ({"kind": "bag", "classes": ["car"]}, (True, False)),
+    ],
+)
+def test_which_classes_are_annotated(source: dict[str, Any], annotated: tuple[bool, ...]) -> None:
+    assert annotated_classes(source) == annotated
 
 
 def test_street() -> None:

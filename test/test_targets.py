@@ -12,7 +12,7 @@ def test_frame_targets_by_hand() -> None:
     instances[8:24, 40:50] = 2001
     instances[0:4, 60:64] = 2002  # 16 pixels: too small
     instances[28:32, 0:8] = 10000
-    targets = frame_targets(instances, classes=2, min_area=24)
+    targets = frame_targets(instances, (True, True), min_area=24)
     assert targets.ids.tolist() == [1003, 2001]
     assert targets.labels.tolist() == [0, 1]
     np.testing.assert_array_equal(targets.centres, [[4, 3], [11.25, 4]])
@@ -20,15 +20,23 @@ def test_frame_targets_by_hand() -> None:
     np.testing.assert_array_equal(targets.pixels, [[4, 3], [11, 4]])
     assert targets.heat[0, 3, 4] == 1 and targets.heat[1, 4, 11] == 1
     assert (targets.heat == 1).sum() == 2
-    assert targets.heat_weight[7, 0] == 0 and targets.heat_weight[0, 15] == 0
-    assert targets.heat_weight.sum() == 8 * 16 - 3
+    for weight in targets.heat_weight:
+        assert weight[7, 0] == 0 and weight[0, 15] == 0
+        assert weight.sum() == 8 * 16 - 3
     np.testing.assert_array_equal(targets.masks[1], instances == 2001)
     assert targets.semantic.sum(axis=(1, 2)).tolist() == [16, 10]
     assert targets.semantic[1, 4, 12] == 0.5
 
 
+def test_nothing_is_learnt_of_a_class_that_is_not_annotated() -> None:
+    instances = np.zeros((32, 64), np.uint16)
+    instances[8:24, 40:50] = 2001
+    targets = frame_targets(instances, (False, True), min_area=24)
+    assert (targets.heat_weight[0] == 0).all() and (targets.heat_weight[1] == 1).all()
+
+
 def test_no_objects() -> None:
-    targets = frame_targets(np.zeros((32, 64), np.uint16), 2, 24)
+    targets = frame_targets(np.zeros((32, 64), np.uint16), (True, True), 24)
     assert targets.masks.shape == (0, 32, 64)
     assert targets.pixels.shape == (0, 2)
     assert (targets.heat_weight == 1).all()

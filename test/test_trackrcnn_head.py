@@ -151,7 +151,7 @@ def snippets(seed: int = 0) -> SnippetBatch:
     return SnippetBatch(
         images=torch.randint(0, 256, (4, 32, 64, 3), dtype=torch.uint8, generator=generator),
         heat=heat,
-        heat_weight=torch.ones(4, 8, 16),
+        heat_weight=torch.ones(4, 2, 8, 16),
         counts=(2, 2, 2, 2),
         frame=torch.arange(4).repeat_interleave(2),
         place=place,

@@ -9,6 +9,7 @@ Several GPUs: torchrun --nproc-per-node N -m mots_ros.commands.train --config PL
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from tqdm import tqdm
 from mots_ros.commands.training_job import training_job
 from mots_ros.core.types import Frame, Image
 from mots_ros.data.kitti_mots import Annotation, objects_of
-from mots_ros.data.sources import open_source
+from mots_ros.data.sources import annotated_classes, open_source
 from mots_ros.evaluation.collect import track
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.overlay import draw, draw_masks
@@ -158,12 +159,13 @@ def _run(plan: Plan, out: Path, cache: Path, resume: bool, device: torch.device)
 
 def _clips(entry: Mapping[str, Any], cache: Path, plan: Plan) -> list[Clip]:
     """The clips of a source of the plan; the first process makes what the cache lacks."""
-    drives = open_source({key: value for key, value in entry.items() if key != "weight"})
+    drives = open_source({key: entry[key] for key in entry if key not in ("weight", "classes")})
     load = functools.partial(load_clips, drives, cache, plan.workers, plan.input_pixels)
     clips = load() if rank() == 0 else []
     if distributed.is_initialized():
         distributed.barrier()
-    return clips or load()
+    annotated = annotated_classes(entry)
+    return [dataclasses.replace(clip, annotated=annotated) for clip in clips or load()]
 
 
 def validate(pipeline: Pipeline, clips: Sequence[Clip]) -> tuple[dict[str, float], Image]:

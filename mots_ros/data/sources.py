@@ -19,6 +19,14 @@ from mots_ros.data.street import StreetDrive
 from mots_ros.parameter import alternatives
 
 
+def annotated_classes(source: Mapping[str, Any]) -> tuple[bool, ...]:
+    """Which of the classes an entry of a training plan has annotations of: those in its
+    ``classes``, or else all that its kind can have."""
+    only_people = source.get("kind") == "mots_challenge"
+    names = source.get("classes", ["pedestrian"] if only_people else kitti_mots.CLASS_NAMES)
+    return tuple(name in names for name in kitti_mots.CLASS_NAMES)
+
+
 def open_source(source: Mapping[str, Any]) -> list[AnnotatedDrive]:
     """The drives that an entry of a training plan describes.
 

@@ -21,7 +21,7 @@ Self = TypeVar("Self", bound="Batch")
 class Batch:
     """F frames and what a detector should find in them.
 
-    images: uint8 [F, H, W, 3]. heat: [F, classes, h, w]; heat_weight: [F, h, w].
+    images: uint8 [F, H, W, 3]. heat, heat_weight: [F, classes, h, w].
     counts: objects of every frame; the rest lists the K objects of all frames in their order.
     frame: int64 [K]. place: int64 [K, 2] the map pixel (x, y) where it is read.
     centre, size: [K, 2] in map coordinates. masks: bool [K, H, W].

@@ -58,6 +58,7 @@ class Clip:
     boxes: per frame the box of every visible object by its id, xyxy in stored pixels.
     scale: stored pixels per pixel of the drive's own images.
     shown: pixels of the network's input per stored one, as the detector shows such images.
+    annotated: which classes are; of others there may be objects that nobody marked.
     """
 
     images: Stored | Image
@@ -65,6 +66,7 @@ class Clip:
     boxes: list[dict[int, FloatArray]]
     scale: float
     shown: float = 1.0
+    annotated: tuple[bool, ...] = (True, True)
 
     def __len__(self) -> int:
         return len(self.images)

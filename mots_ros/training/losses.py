@@ -24,9 +24,9 @@ def focal_map(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def heatmap_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Equation 3, over the number of objects. [B, C, H, W], [B, C, H, W], [B, H, W]."""
+    """Equation 3, over the number of objects. [B, C, H, W] each."""
     objects = (target == 1).sum().clamp(min=1)
-    return (focal_map(logits, target) * weight.unsqueeze(1)).sum() / objects
+    return (focal_map(logits, target) * weight).sum() / objects
 
 
 def search_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -91,9 +91,9 @@ def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
 def semantic_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """CondInst's auxiliary loss: which class covers a cell, over the number of covered cells.
 
-    ``logits`` and ``target`` in [0, 1] are [B, C, H, W], ``weight`` is [B, H, W]; easy cells count
-    little, as in the focal loss.
+    ``logits``, ``target`` in [0, 1] and ``weight`` are [B, C, H, W]; easy cells count little, as in
+    the focal loss.
     """
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     hard = (logits.sigmoid() - target) ** 2
-    return (entropy * hard * weight.unsqueeze(1)).sum() / target.sum().clamp(min=1)
+    return (entropy * hard * weight).sum() / target.sum().clamp(min=1)

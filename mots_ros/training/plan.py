@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from mots_ros.data.kitti_mots import CLASS_NAMES
 from mots_ros.detection.detector import INPUT_SIZE
 from mots_ros.parameter import ConfigError, alternatives, checked, parameter, read_yaml
 
@@ -22,7 +23,8 @@ class Plan:
     """What to train on, and how.
 
     data, validation: sources of annotated drives (``data.sources``). An entry of ``data`` may have
-        a ``weight``: the share of its samples among those of all entries, in any unit.
+        a ``weight``: the share of its samples among those of all entries, in any unit; and
+        ``classes``, where not all are annotated: objects of others are then no background.
     head: numbers of the tracker's head that differ from its spec's defaults.
     """
 
@@ -161,4 +163,9 @@ def _entries(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:
         weight = entry.get("weight", 1.0)
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight > 0:
             raise ConfigError(f"'{key}': expected a weight above 0, found {weight!r}")
+        classes = entry.get("classes", [CLASS_NAMES[0]])
+        if not isinstance(classes, list) or not classes or not set(classes) <= {*CLASS_NAMES}:
+            raise ConfigError(
+                f"'{key}': expected classes among {', '.join(CLASS_NAMES)}, found {classes!r}"
+            )
     return tuple(entries)

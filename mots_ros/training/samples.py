@@ -79,7 +79,7 @@ def frames_in_view(
         for guest in guests:
             paste(image, instances, guest, number)  # type: ignore[arg-type]
         images.append(relight(image, light, rng))
-        targets.append(frame_targets(instances, 2, MIN_AREA))  # type: ignore[arg-type]
+        targets.append(frame_targets(instances, clip.annotated, MIN_AREA))  # type: ignore[arg-type]
     return images, targets
 
 

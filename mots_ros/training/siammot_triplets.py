@@ -77,7 +77,7 @@ def draw_triplets(
     way, luck, chance = torch.rand(3, len(boxes), 1, generator=generator)
     way *= known[:, None] & (luck < GUIDED)
     near = torch.lerp(centre_and_size(boxes)[0], centre_and_size(targets)[0], way)
-    map_size = torch.tensor(batch.heat_weight.shape[:0:-1])
+    map_size = torch.tensor(batch.heat.shape[:1:-1])
     anywhere = torch.rand(near.shape, generator=generator) * map_size
     at_another = accompanied[:, None] & (chance < AT_ANOTHER)
     elsewhere = torch.where(at_another, centre_and_size(others)[0], anywhere)
@@ -132,12 +132,13 @@ def _background(
 ) -> tuple[Tensor, Tensor]:
     """Boxes [M, 4] anywhere in ``frames`` [N], sized as the boxes ``sizes_of`` [N, 4], and their
     frames [M]: those of N that show no object and nothing that may be one."""
-    height, width = batch.heat_weight.shape[1:]
+    height, width = batch.heat.shape[2:]
     half = centre_and_size(sizes_of)[1] / 2
     centre = torch.rand(half.shape, generator=generator) * torch.tensor([width, height])
     boxes = torch.cat((centre - half, centre + half), dim=1)
     overlap = torch.from_numpy(iou(boxes.numpy(), objects.numpy()))
     overlap[frames[:, None] != batch.frame.cpu()] = 0
     x, y = centre.long().unbind(1)
-    free = (overlap <= BACKGROUND_OVERLAP).all(dim=1) & (batch.heat_weight.cpu()[frames, y, x] > 0)
+    known = batch.heat_weight.cpu()[frames, :, y, x].amax(dim=1) > 0
+    free = (overlap <= BACKGROUND_OVERLAP).all(dim=1) & known
     return boxes[free], frames[free]

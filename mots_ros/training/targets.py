@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ LEAST_SPREAD = 0.45
 class FrameTargets:
     """Targets of one frame on its stride-4 map [h, w]; objects sorted by id.
 
-    heat: [classes, h, w] in [0, 1]. heat_weight: [h, w], 0 where nothing may be learnt.
+    heat: [classes, h, w] in [0, 1]. heat_weight: [classes, h, w], 0 where nothing may be learnt.
     ids, labels: int64 [N]. centres, sizes: [N, 2] as x, y in continuous map coordinates.
     masks: bool [N, 4 h, 4 w], the visible part of every object in the frame's own pixels.
     semantic: [classes, h, w] the share of every map pixel that objects of a class cover.
@@ -45,13 +46,15 @@ class FrameTargets:
         return np.floor(self.centres).astype(np.int64)
 
 
-def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTargets:
+def frame_targets(instances: LabelImage, annotated: Sequence[bool], min_area: int) -> FrameTargets:
     """Targets from the visible part of every object.
 
     Objects of fewer than ``min_area`` pixels are too small to ask for: they join the ignore
-    regions, where the heat map is not trained.
+    regions, where the heat map is not trained. Of a class that is not ``annotated``, one value for
+    each, there may be objects anywhere: its heat map is not trained at all.
     """
     h, w = instances.shape[0] // MAP_STRIDE, instances.shape[1] // MAP_STRIDE
+    classes = len(annotated)
     heat = np.zeros((classes, h, w), np.float32)
     ignored = instances >= IGNORE_ID
     ids, labels, centres, sizes, masks = [], [], [], [], []
@@ -73,11 +76,12 @@ def frame_targets(instances: LabelImage, classes: int, min_area: int) -> FrameTa
         sizes.append(size)
         masks.append(visible.view(bool))
     weight = 1 - _coverage(ignored).round()
+    known = np.array(annotated, bool).reshape(-1, 1, 1)
     classes_of = instances // 1000
     semantic = [_coverage((classes_of == label + 1) & ~ignored) for label in range(classes)]
     return FrameTargets(
         heat,
-        np.maximum(weight, heat.max(axis=0) == 1).astype(np.float32),
+        np.where(known, np.maximum(weight, heat.max(axis=0) == 1), 0).astype(np.float32),
         np.array(ids, np.int64),
         np.array(labels, np.int64),
         np.array(centres, np.float32).reshape(-1, 2),
