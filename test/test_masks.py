@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -6,8 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import WindowedMasks, cells_around, compose_label_image, pixel_values
+from mots_ros.core.masks import (
+    CORNER,
+    WindowedMasks,
+    cells_around,
+    compose_label_image,
+    pixel_values,
+)
 from mots_ros.core.types import Detections
+from mots_ros.detection.gpu_masks import GpuMasks
 from shared import parity
 
 SIZE = (60, 100)
@@ -264,22 +273,29 @@ def test_every_pixel_belongs_to_the_best_of_those_that_want_it(objects):
 
 
 def test_overlapping_ellipses_equal_the_reference():
-    """The reference warps whole maps, speaks of pixel indices and lets masks fade at the border."""
+    """The reference warps whole maps, speaks of pixel indices and lets masks fade at the border.
+
+    It shows the network what ``test_the_warp_equals_the_reference`` does.
+    """
     reference = np.load(parity("preprocess.npz"))
     rule = reference["mask_rule_cx_cy_rx_ry_score_class"]
     rule = rule[rule[:, 4] > 0.4]
     matrix = reference["trans_output"]
     scale = 4 * matrix[0, 0]
     letterbox = Letterbox(
-        (375, 1242), (384, 1280), scale, *(4 * matrix[:, 2] + 2 - scale / 2).tolist()
+        (375, 1242), (384, 1280), scale, *(4 * matrix[:, 2] + 0.5 - scale / 2).tolist()
     )
     y, x = np.indices((96, 320))
     radius = [np.hypot((x - cx) / rx, (y - cy) / ry) for cx, cy, rx, ry, _, _ in rule]
     masks = (1 / (1 + np.exp(-6 * (1 - np.array(radius))))).astype(np.float32)
     centres, radii = rule[:, :2] + 0.5, rule[:, 2:4]
     boxes = letterbox.map_to_image(np.concatenate([centres - radii, centres + radii], axis=1))
-    detections = filled(letterbox, boxes, rule[:, 4], masks)
+    released = WindowedMasks(list(masks), np.zeros((7, 2), np.int64), (96, 320), CORNER)
+    detections = filled(letterbox, boxes, rule[:, 4], released)
     painted = compose_label_image(detections, np.arange(1, 8), letterbox, (375, 1242))
+    on_gpu = dataclasses.replace(detections, masks=GpuMasks(torch.from_numpy(masks), CORNER))
+    again = compose_label_image(on_gpu, np.arange(1, 8), letterbox, (375, 1242))
+    assert (again != painted).mean() < 1e-4
     sampled = painted.ravel()[reference["mask_idx_yx_flat_rowmajor"]]
     expected = (reference["mask_after"] * np.arange(1, 8)[:, None]).sum(axis=0)
     assert (expected > 0).mean() > 0.1

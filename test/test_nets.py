@@ -170,6 +170,22 @@ def test_a_search_in_a_region_finds_what_the_whole_map_has_there(region: int, se
         torch.testing.assert_close(response[row, column], score[0], rtol=1e-4, atol=1e-4)
 
 
+def test_the_edge_of_a_region_is_no_peak() -> None:
+    """What answers lies beyond the region, and its slope reaches into it; at the map's own edge
+    there is nothing beyond."""
+    maps = torch.zeros(16, 12, 40)
+    maps[0, 6] = torch.tensor([max(0.0, 1 - abs(x - 30) / 12) for x in range(40)])
+    maps[0, 6, 39] = 0.9
+    kernel = torch.zeros(1, parameter_count(16))
+    w1, w2, w3 = kernel[0, :288].view(16, 18), kernel[0, 288:544].view(16, 16), kernel[0, 544:560]
+    w1[0, 2], w2[0, 0], w3[0] = 1, 1, 4
+    features = SearchFeatures(maps, torch.ones(2, 12, 40), None, torch.zeros(0, 593))
+    for centre, expected in ((20.5, []), (24.5, [30.5]), (36.5, [30.5, 39.5])):
+        boxes, scores = search(features, kernel, torch.tensor([[centre, 6.5]]), 13, 5, 2)
+        found = boxes[0, scores[0] > 0.51].view(-1, 4)
+        assert ((found[:, 0] + found[:, 2]) / 2).tolist() == pytest.approx(expected), centre
+
+
 def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
     torch.manual_seed(0)
     features, weights = torch.rand(8, 12, 20) - 0.5, torch.rand(4, parameter_count(8)) - 0.5

@@ -9,7 +9,8 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.nets.dynamic import COORDINATE_SCALE, parameter_count
-from mots_ros.nets.search import SearchFeatures
+from mots_ros.nets.search import SearchFeatures, search
+from mots_ros.trackers import searchtrack as module
 from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.trackers.sort import SortTracker
 
@@ -164,3 +165,19 @@ def test_objects_are_searched_for_in_their_region_alone() -> None:
         tracker.step(observe(0, {1: (30, 10)}))
         first[region] = tracker.step(observe(1, {1: (38, 10)})).ids.tolist()
     assert first == {0: [1], 15: [2], 17: [1]}
+
+
+def test_the_released_search_refers_to_what_the_map_shows_of_a_box(monkeypatch) -> None:
+    """Half of an object of 16 pixels has left a map of 64 cells; the last one's index is 63."""
+    referred = []
+
+    def spy(*given):
+        referred.append(given[2][0].tolist())
+        return search(*given)
+
+    monkeypatch.setattr(module, "search", spy)
+    for boxes in ("filter", "released"):
+        tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
+        tracker.step(observe(0, {1: (63, 10)}))
+        tracker.step(observe(1, {}))
+    assert referred == [[63.5, 10.5], [(61.5 + 63) / 2, 10.5]]

@@ -6,6 +6,7 @@ A ``view`` is a letterbox in whose input every pixel is one cell of the masks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,10 @@ THRESHOLD = 0.5
 """A pixel is an object's where its mask is more probable than this."""
 _MARGIN = 0.1
 """How far a mask may leave its box on each side, in parts of the box's size."""
+
+CORNER = 0.375
+"""Cells by which the masks of released networks lie further left and up than their maps say: they
+were trained and drawn by pixels' indices, so that a cell speaks of the first of its four pixels."""
 
 _SLOPE = -0.75
 """Of bicubic interpolation's weight, one cell away from its middle: OpenCV's choice."""
@@ -81,6 +86,11 @@ def view_of(map_size: tuple[int, ...], letterbox: Letterbox) -> Letterbox:
     return view
 
 
+def shifted(view: Letterbox, cells: float) -> Letterbox:
+    """The view of masks that lie so many cells further left and up in the image."""
+    return replace(view, offset_x=view.offset_x + cells, offset_y=view.offset_y + cells)
+
+
 class WindowedMasks:
     """Masks as ``core.types.CompactMasks`` in the processor's memory: each is known in a window of
     the map, and 0 elsewhere.
@@ -88,12 +98,17 @@ class WindowedMasks:
     parts: the N windows' probabilities [h, w].
     corners: int64 [N, 2] column and row of each window's first cell.
     map_size: height and width of the map.
+    shift: see ``shifted``.
     """
 
     def __init__(
-        self, parts: Sequence[FloatArray], corners: IntArray, map_size: tuple[int, ...]
+        self,
+        parts: Sequence[FloatArray],
+        corners: IntArray,
+        map_size: tuple[int, ...],
+        shift: float = 0.0,
     ) -> None:
-        self._parts, self._corners = parts, corners
+        self._parts, self._corners, self._shift = parts, corners, shift
         self.shape: tuple[int, ...] = (len(parts), *map_size)
 
     @classmethod
@@ -104,7 +119,7 @@ class WindowedMasks:
     def __getitem__(self, index: NDArray[Any]) -> WindowedMasks:
         chosen = np.arange(len(self._parts))[index]
         parts = [self._parts[i] for i in chosen.tolist()]
-        return WindowedMasks(parts, self._corners[chosen], self.shape[1:])
+        return WindowedMasks(parts, self._corners[chosen], self.shape[1:], self._shift)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         masks = np.zeros(self.shape, dtype or np.float32)
@@ -117,6 +132,7 @@ class WindowedMasks:
     ) -> LabelImage:
         """See ``CompactMasks.painted``."""
         label_image: LabelImage = np.zeros(size, np.uint16)
+        view = shifted(view, self._shift)
         rows, columns = enlargement(view, size)
         tiles = [
             (index, x, y, min(x + _TILE, right), min(y + _TILE, bottom))

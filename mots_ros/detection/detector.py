@@ -14,7 +14,7 @@ from torch import Tensor
 from mots_ros.config import DetectorConfig
 from mots_ros.core.boxes import strongest
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import WindowedMasks, cells_around, view_of
+from mots_ros.core.masks import CORNER, WindowedMasks, cells_around, shifted, view_of
 from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Observation
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
@@ -125,12 +125,13 @@ class CenterNetDetector:
         net = self.runner.net
         kernels = net.mask_kernels(glance.features.shared, torch.zeros_like(x), y, x)
         centres = net.mask_centres(y, x)
+        shift = CORNER if net.spec.corner_masks else 0.0
         if mask_map.device.type == "cpu":
             map_size = tuple(mask_map.shape[1:])
-            windows = cells_around(boxes, view_of(map_size, glance.letterbox))
+            windows = cells_around(boxes, shifted(view_of(map_size, glance.letterbox), shift))
             masks = masks_inside(mask_map, kernels, centres, windows)
-            return WindowedMasks(masks, windows[:, :2], map_size)
-        return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid())
+            return WindowedMasks(masks, windows[:, :2], map_size, shift)
+        return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid(), shift)
 
     def sleep(self) -> None:
         """Need the network no longer, until the next frame."""
@@ -168,7 +169,9 @@ def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterb
     """
     height, width = config.input_height, config.input_width
     if config.fit == "keep_small" and image_size[0] <= height:
-        return Letterbox.centred(image_size, _padded(image_size), 1.0)
+        # As released: sides that are multiples already grow, too.
+        above = tuple((side // NETWORK_STRIDE + 1) * NETWORK_STRIDE for side in image_size)
+        return Letterbox.centred(image_size, above, 1.0)
     if width == 0:
         suggested = _steps(math.sqrt(math.prod(INPUT_SIZE) * image_size[1] / image_size[0]))
         width = min(suggested, _padded(image_size)[1], LONGEST_SIDE)

@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import THRESHOLD, enlargement
+from mots_ros.core.masks import THRESHOLD, enlargement, shifted
 from mots_ros.core.types import FloatArray, IntArray, LabelImage
 
 
 class GpuMasks:
-    """Probabilities [N, h, w] as ``core.types.CompactMasks``, on whatever device they are."""
+    """Probabilities [N, h, w] as ``core.types.CompactMasks``, on whatever device they are.
 
-    def __init__(self, probability: Tensor) -> None:
-        self._probability = probability
+    shift: see ``core.masks.shifted``.
+    """
+
+    def __init__(self, probability: Tensor, shift: float = 0.0) -> None:
+        self._probability, self._shift = probability, shift
         self.shape = tuple(probability.shape)
 
     def __getitem__(self, index: NDArray[Any]) -> GpuMasks:
         chosen = torch.from_numpy(index.copy()).to(self._probability.device)
-        return GpuMasks(self._probability[chosen])
+        return GpuMasks(self._probability[chosen], self._shift)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         return np.asarray(self._probability.cpu(), dtype)
@@ -33,7 +36,7 @@ class GpuMasks:
         self, view: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
     ) -> LabelImage:
         """See ``CompactMasks.painted``."""
-        rows, columns = _enlargement(view, size, self._probability.device)
+        rows, columns = _enlargement(shifted(view, self._shift), size, self._probability.device)
         # torch has no uint16 to speak of.
         label_image = torch.zeros(size, dtype=torch.int16, device=self._probability.device)
         for mask, (left, top, right, bottom), value in zip(

@@ -237,6 +237,7 @@ def _unpickled(path: Path) -> Any:
 def _released_spec(weights: Mapping[str, Tensor]) -> NetworkSpec:
     """The DLA-34 with the heads that the names tell of."""
     heads = {name.split(".")[0] for name in weights}
+    mask_head = bool(heads & {"seg", "conv_weight"})
     classes = len(weights["hm.2.weight"]) if "hm.2.weight" in weights else len(DLA34.class_names)
     hidden = len(weights["hm.0.weight"]) if "hm.0.weight" in weights else DLA34.head_channels
     return dataclasses.replace(
@@ -245,7 +246,8 @@ def _released_spec(weights: Mapping[str, Tensor]) -> NetworkSpec:
         head_channels=hidden,
         deformable=any("conv_offset_mask" in name for name in weights),
         offset_head="reg" in heads,
-        mask_head=bool(heads & {"seg", "conv_weight"}),
+        mask_head=mask_head,
+        corner_masks=mask_head,
         amodal_head="ltrb_amodal" in heads,
     )
 

@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 
-def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def top_peaks(
+    probability: Tensor, window: int, count: int, among: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The ``count`` highest local maxima of each map.
 
     Args:
         probability: [N, H, W] in [0, 1].
         window: odd side of the neighbourhood in which a peak must be the largest; equals survive.
+        among: bool [N, H, W] the pixels that may be peaks, where not all may.
 
     Returns:
         scores, x, y: each [N, count], falling; where a map has fewer peaks the rest scores 0.
@@ -19,6 +22,8 @@ def top_peaks(probability: Tensor, window: int, count: int) -> tuple[Tensor, Ten
     below = _largest_around(probability, window // 2).sub_(probability)
     # A peak stays as it is and all else falls below 0. To compare takes four times as long.
     lowered = torch.sub(probability, below, alpha=torch.finfo(probability.dtype).max, out=below)
+    if among is not None:
+        lowered.masked_fill_(~among, 0)
     scores, x, y = _highest(lowered, count)
     return scores.clamp_(min=0), x, y
 

@@ -75,17 +75,40 @@ def search(
     Returns:
         Candidate boxes [T, count, 4] in continuous map coordinates, and their scores [T, count].
     """
-    pixels = centres - 0.5
-    corners = torch.zeros_like(pixels, dtype=torch.int64)
+    pixels, map_size = centres - 0.5, (features.search.shape[1], features.search.shape[2])
     if not region:
         responses = dynamic_network(features.search, kernels, pixels)
+        scores, x, y = top_peaks(responses.sigmoid_(), window, count)
     else:
-        height, width = features.search.shape[1:]
-        size = min(region, height), min(region, width)
-        last = pixels.new_tensor((width - size[1], height - size[0]))
-        corners = (pixels.round() - pixels.new_tensor((size[1] // 2, size[0] // 2))).clamp(min=0)
-        corners = corners.minimum(last).long()
-        responses = dynamic_network_around(features.search, kernels, pixels, corners, size)
-    scores, x, y = top_peaks(responses.sigmoid_(), window, count)
-    x, y = x + corners[:, :1], y + corners[:, 1:]
+        inner, inner_size = _regions(pixels, region, map_size)
+        # What is next to the region tells whether its edge holds a peak or the slope of one.
+        outer, outer_size = _regions(pixels, region + 2 * (window // 2), map_size)
+        responses = dynamic_network_around(features.search, kernels, pixels, outer, outer_size)
+        among = _inside(outer, outer_size, inner, inner_size)
+        scores, x, y = top_peaks(responses.sigmoid_(), window, count, among)
+        x, y = x + outer[:, :1], y + outer[:, 1:]
     return boxes_at(features.size, features.offset, x, y), scores
+
+
+def _regions(
+    pixels: Tensor, side: int, map_size: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """The first pixels [T, 2] (x, y) of squares around these in a map, moved into it where they
+    would leave it, and their height and width, at most the map's."""
+    size = min(side, map_size[0]), min(side, map_size[1])
+    last = pixels.new_tensor((map_size[1] - size[1], map_size[0] - size[0]))
+    corners = (pixels.round() - pixels.new_tensor((size[1] // 2, size[0] // 2))).clamp(min=0)
+    return corners.minimum(last).long(), size
+
+
+def _inside(
+    outer: Tensor, outer_size: tuple[int, int], inner: Tensor, inner_size: tuple[int, int]
+) -> Tensor:
+    """Which pixels [T, H, W] of outer regions lie in the inner ones."""
+    x, y = (
+        (outer[:, axis, None] + torch.arange(outer_size[1 - axis], device=outer.device))
+        - inner[:, axis, None]
+        for axis in (0, 1)
+    )
+    columns, rows = (x >= 0) & (x < inner_size[1]), (y >= 0) & (y < inner_size[0])
+    return rows.unsqueeze(2) & columns.unsqueeze(1)

@@ -27,6 +27,7 @@ class NetworkSpec:
     mask_head: whether objects have masks; without, they are boxes only. amodal_head: whether an
     ``ltrb_amodal`` head gives boxes of whole objects, also where they leave the image.
     fine_masks: whether masks are drawn at stride 2 instead of 4, with what the backbone sees there.
+    corner_masks: whether a mask's cell speaks of the first of its pixels, not of their middle.
     """
 
     class_names: tuple[str, ...]
@@ -38,6 +39,7 @@ class NetworkSpec:
     mask_head: bool = True
     amodal_head: bool = False
     fine_masks: bool = False
+    corner_masks: bool = False
 
 
 DLA34 = NetworkSpec(

@@ -59,6 +59,11 @@ class SearchTracker:
         stand = kalman.box_of(means) if by_filter else np.array([track.box for track in tracks])
         expected = stand.astype(np.float32)[:, None]
         centres = letterbox.image_to_map(means[:, :2])
+        if not by_filter:
+            # Released boxes end at the map's edges.
+            last = np.array(features.search.shape[:0:-1]) - 1
+            corners = letterbox.image_to_map(kalman.box_of(means)).reshape(-1, 2, 2)
+            centres = np.clip(corners, 0, last).mean(axis=1)
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])
             boxes, scores = search(

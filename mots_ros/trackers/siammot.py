@@ -167,6 +167,9 @@ def _heat_at(
 
 def _joined(detections: Detections, others: Detections) -> Detections:
     """First the detections, then the others."""
+    if not len(others):
+        # Masks may stay on a GPU.
+        return detections
     masks = None
     if detections.masks is not None and others.masks is not None:
         masks = np.concatenate([np.asarray(detections.masks), np.asarray(others.masks)])
