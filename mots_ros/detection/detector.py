@@ -170,8 +170,8 @@ def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterb
     height, width = config.input_height, config.input_width
     if config.fit == "keep_small" and image_size[0] <= height:
         # As released: sides that are multiples already grow, too.
-        above = tuple((side // NETWORK_STRIDE + 1) * NETWORK_STRIDE for side in image_size)
-        return Letterbox.centred(image_size, above, 1.0)
+        height, width = ((side // NETWORK_STRIDE + 1) * NETWORK_STRIDE for side in image_size)
+        return Letterbox.centred(image_size, (height, width), 1.0)
     if width == 0:
         suggested = _steps(math.sqrt(math.prod(INPUT_SIZE) * image_size[1] / image_size[0]))
         width = min(suggested, _padded(image_size)[1], LONGEST_SIDE)
