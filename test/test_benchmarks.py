@@ -103,6 +103,18 @@ def test_mot_boxes(tmp_path: Path) -> None:
     assert person.motsa == pytest.approx(80)
 
 
+@pytest.mark.parametrize("track_id", [7, 10**13, 2**64 - 1])
+def test_ids_may_have_64_bits(tmp_path: Path, track_id: int) -> None:
+    """TrackEval alone would take as many bytes, or take neighbours for one."""
+    truth = "".join(mot(f, 1, 100, "1,1,1") + mot(f, 2, 300, "1,1,1") for f in (1, 2))
+    results = "".join(
+        mot(f, track_id, 100, "0.9,-1,-1,-1") + mot(f, track_id - 1, 300, "0.9,-1,-1,-1")
+        for f in (1, 2)
+    )
+    person = scored(tmp_path, MOT_CHALLENGE, truth, results, 2)["pedestrian"]
+    assert person.hota == pytest.approx(100) and person.id_switches == 0
+
+
 def test_mot_years_differ_in_what_is_no_pedestrian(tmp_path: Path) -> None:
     results = mot(1, 8, 100, "0.9,-1,-1,-1") + mot(1, 9, 300, "0.9,-1,-1,-1")
     vehicle = mot(1, 1, 100, "1,1,1") + mot(1, 2, 300, "1,6,1")

@@ -300,7 +300,9 @@ def test_a_drive_without_frames_has_no_results():
         track([], Pipeline(None, None), ("car",))  # type: ignore[arg-type]
 
 
-def test_boxes_remain_where_the_masks_format_has_too_few_ids(bag, tmp_path, monkeypatch, capsys):
+def test_boxes_remain_where_the_masks_format_has_too_few_ids(
+    bag, truth, tmp_path, monkeypatch, capsys
+):
     def step(frame: Frame) -> TrackedFrame:
         first = (frame.stamp_ns // 10**9 - START_S) * 200 + 1
         found = {first + i: (i % 96, i // 96, i % 96 + 1, i // 96 + 1) for i in range(200)}
@@ -308,11 +310,17 @@ def test_boxes_remain_where_the_masks_format_has_too_few_ids(bag, tmp_path, monk
 
     built = StepPipeline(step)
     monkeypatch.setattr("mots_ros.build.build_pipeline", lambda config: built)
-    out = tmp_path / "out"
-    with pytest.raises(SystemExit):
-        run(bag, "--out", out)
-    assert "more than 999 tracks" in capsys.readouterr().err
-    assert len((out / "boxes" / "car" / "drive.txt").read_text().splitlines()) == 200 * LENGTH
+    for given in ((), ("--gt", truth)):
+        out = tmp_path / f"out{len(given)}"
+        if given:
+            with pytest.raises(SystemExit):
+                run(bag, *given, "--out", out)
+            assert "more than 999 tracks" in capsys.readouterr().err
+        else:
+            run(bag, "--out", out)
+            assert (out / "sequences" / "drive" / "contact_sheet.png").exists()
+        assert not (out / "results").exists()
+        assert len((out / "boxes" / "car" / "drive.txt").read_text().splitlines()) == 200 * LENGTH
 
 
 def test_public_detections_reach_their_frames(bag, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -216,7 +217,9 @@ def test_images_are_found_by_their_stamps(tmp_path, capsys):
     assert "image 3 was taken at 105000000007 ns, 1000000000 ns after frame 4" in line
 
 
-def test_recordings_of_several_drives(drives, tmp_path):
+@pytest.mark.parametrize("bare", [False, True])
+def test_recordings_of_several_drives(drives, tmp_path, bare):
+    """As folders with metadata, or as the files alone."""
     recorded = tmp_path / "recorded"
     recorded.mkdir()
     for name, seen in (("one", (0, 1, 2)), ("two", (2,))):
@@ -226,6 +229,9 @@ def test_recordings_of_several_drives(drives, tmp_path):
             for i in seen:
                 recording.masks(START_S + i, tracked_frame(SIZE, {8: car(i)}).label_image)
                 recording.detections(START_S + i, ("8", "car", 0.75, car(i)))
+        if bare:
+            (recorded / name / f"{name}.mcap").rename(recorded / f"{name}.mcap")
+            shutil.rmtree(recorded / name)
     out = tmp_path / "out"
     run(*drives, "--gt", tmp_path / "truth", "--results", recorded, "--out", out, "--jobs", "1")
     sequences = scores_in(out)["sequences"]

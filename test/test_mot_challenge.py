@@ -21,7 +21,8 @@ def test_boxes_by_hand(tmp_path: Path) -> None:
 def test_tracks_come_back(tmp_path: Path) -> None:
     file = tmp_path / "tracks.txt"
     box = np.array([-3.25, 8.5, 40, 100.75], np.float32)
-    write_tracks(file, [(0, 7, box, 0.5)])
+    flat = np.array([5, 8.5, 5.004, 100], np.float32)
+    write_tracks(file, [(0, 7, box, 0.5), (0, 8, flat, 0.5)])
     assert file.read_text() == "1,7,-2.25,9.50,43.25,92.25,0.5000,-1,-1,-1\n"
     np.testing.assert_allclose(read_boxes(file)[0], [box])
 

@@ -47,6 +47,32 @@ def test_mot_challenge_counts_from_one(tmp_path):
         by_file_name(open_folder(tmp_path / "MOT17-04"))
 
 
+@pytest.mark.parametrize(
+    ("images", "numbers"),
+    [
+        (("000001.jpg", "000003.jpg"), [0, 2]),
+        (("000004.jpg",), [3]),
+        (("000000.jpg", "000002.jpg"), [0, 2]),
+    ],
+)
+def test_images_count_as_the_text_that_they_are_compared_with(tmp_path, images, numbers):
+    """Whatever the folder's name; an image 0 says that they count from 0."""
+    add_images(tmp_path / "frames", *images)
+    assert by_file_name(open_folder(tmp_path / "frames"), first_frame=1).numbers == numbers
+
+
+def test_times_are_no_frame_numbers(tmp_path):
+    add_images(tmp_path / "rgb", "1305031102.975304.png", "1305031103.007234.png")
+    with pytest.raises(DriveError, match="975304.png: expected a frame number .*, not a time"):
+        open_folder(tmp_path / "rgb")
+
+
+def test_a_drive_has_the_name_of_its_folder_also_from_within(tmp_path, monkeypatch):
+    bag(tmp_path, *TRUTH)
+    monkeypatch.chdir(tmp_path / "drive")
+    assert BagDrive(Path(".")).name == "drive"
+
+
 def test_by_stamps_that_a_recorder_rounded(tmp_path):
     lost = bag(tmp_path, TRUTH[1] + 999, TRUTH[2] - 999, TRUTH[5])
     assert lost.stamps_ns == (TRUTH[1] + 999, TRUTH[2] - 999, TRUTH[5])

@@ -214,7 +214,7 @@ def _jobs_of_drives(options: argparse.Namespace) -> list[EvaluationJob]:
             f"expected drives of different names, found {', '.join(map(str, options.drives))}"
         )
     for path in (options.gt, options.results, options.public_detections):
-        if path is not None and len(drives) > 1 and (path.is_file() or is_bag(path)):
+        if path is not None and len(drives) > 1 and _is_one(path):
             raise EvaluationError(f"{path}: expected a folder with one for each of several drives")
     truths = {name: _found(options.gt, name) for name in drives}
     results = {name: _results_of(options.results, name) for name in drives}
@@ -250,18 +250,23 @@ def _jobs_of_texts(options: argparse.Namespace) -> list[EvaluationJob]:
     ]
 
 
+def _is_one(path: Path) -> bool:
+    """Whether a path is a file or recording, not a folder of them."""
+    return path.is_file() or (path / "metadata.yaml").exists()
+
+
 def _found(path: Path | None, name: str, role: str = "gt") -> Path | None:
     return None if path is None else file_of(path, name, role)
 
 
 def _results_of(path: Path | None, name: str) -> Path | None:
     """A drive's recording or text."""
-    if path is None or is_bag(path):
+    if path is None or (_is_one(path) and is_bag(path)):
         return path
     for recording in (path / name, path / f"{name}.mcap", path / f"{name}.db3"):
         if is_bag(recording) and recording.exists():
             return recording
-    return file_of(path, name)
+    return path if is_bag(path) else file_of(path, name)
 
 
 def _format(options: argparse.Namespace, texts: Sequence[Path]) -> TextFormat:

@@ -186,7 +186,9 @@ def _numbered(job: EvaluationJob, path: Path) -> NumberedDrive:
     drive = open_drive(path, job.topic)
     if job.gt_stamps is not None:
         return by_stamp(drive, read_stamps(job.gt_stamps))
-    return by_file_name(drive) if isinstance(drive, FolderDrive) else by_index(drive)
+    if not isinstance(drive, FolderDrive):
+        return by_index(drive)
+    return by_file_name(drive, job.form.first_frame if job.truth or job.results else 0)
 
 
 def _track(

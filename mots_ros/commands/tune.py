@@ -94,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
 def _tune(options: argparse.Namespace) -> None:
     if options.out.exists():
         raise ConfigError(f"{options.out} exists; it is not overwritten")
+    if not options.out.absolute().parent.is_dir():
+        raise ConfigError(f"{options.out.absolute().parent} is no folder to write into")
     ranges = [SearchRange.parse(text) for text in options.search]
     config = load_config(options.config) if options.config else Config()
     config = config.with_values(dict(map(setting, options.set)))

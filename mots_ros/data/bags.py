@@ -56,7 +56,8 @@ class BagDrive:
     @property
     def name(self) -> str:
         """The bag's name without the ending of a file."""
-        return self.path.name if self.path.is_dir() else self.path.stem
+        path = self.path.absolute()
+        return path.name if path.is_dir() else path.stem
 
     @property
     def stamps_ns(self) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def read_kitti(path: Path, *, is_truth: bool, length: int | None = None) -> BoxT
         if not (left < right and top < bottom):
             raise _Fault(f"expected left < right and top < bottom, found {' '.join(fields[6:10])}")
         who = None if kind == _DONT_CARE else f"{kind} {track_id}"
-        return _Parsed(frame, who, (fields[1], kind, *fields[3:]))
+        return _Parsed(frame, who, (str(track_id), kind, *fields[3:]))
 
     return _read(path, parse, 0, length)
 
@@ -99,7 +99,7 @@ def read_mot(path: Path, *, is_truth: bool, length: int | None = None) -> BoxTra
         has_class = count > _MOT_RESULT_FIELDS and not (is_truth and count == MOT15_FIELDS)
         if has_class and f"{float(fields[7]):g}" not in known:
             raise _Fault(f"expected a class out of {', '.join(known)}, found {fields[7]}")
-        return _Parsed(frame, str(track_id), tuple(fields[1:]))
+        return _Parsed(frame, str(track_id), (str(track_id), *fields[2:]))
 
     return _read(path, parse, 1, length)
 
@@ -169,6 +169,9 @@ def _check_frame(frame: int, first: int, length: int | None) -> None:
 
 
 def _whole(text: str, name: str) -> int:
+    if text.lstrip("+-").isdecimal():
+        # Ids of 64 bits are no floats.
+        return int(text)
     number = _number(text)
     if number % 1:
         raise _Fault(f"expected {name} as a whole number, found {text[:40]!r}")

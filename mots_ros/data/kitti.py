@@ -163,6 +163,10 @@ def numbered_images(folder: Path) -> dict[int, Path]:
 
 def _number_of(path: Path) -> int:
     numbers = re.findall("[0-9]+", path.stem)
+    if re.search(r"[0-9]\.[0-9]", path.stem):
+        raise DriveError(
+            f"{path}: expected a frame number in the image's name, not a time; make a bag of it"
+        )
     if not numbers:
         raise DriveError(f"{path}: expected a frame number in the image's name, found none")
     return int(numbers[-1])

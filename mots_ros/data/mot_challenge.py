@@ -56,9 +56,14 @@ def read_boxes(path: Path) -> dict[int, FloatArray]:
 
 
 def write_tracks(path: Path, tracks: Iterable[tuple[int, int, FloatArray, float]]) -> None:
-    """Write frame (from 0 on), track id, box [4] (x1, y1, x2, y2 in image pixels) and score."""
+    """Write frame (from 0 on), track id, box [4] (x1, y1, x2, y2 in image pixels) and score.
+
+    Boxes without an area, to the last decimal that is written, are none in the format.
+    """
     lines = []
     for frame, track_id, (x1, y1, x2, y2), score in tracks:
+        if min(x2 - x1, y2 - y1) < 0.005:
+            continue
         box = f"{x1 + 1:.2f},{y1 + 1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
         lines.append(f"{frame + 1},{track_id},{box},{score:.4f},-1,-1,-1\n")
     path.write_text("".join(lines), encoding="utf-8")

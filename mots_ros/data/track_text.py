@@ -107,7 +107,7 @@ def files_in(path: Path, role: str = "gt") -> dict[str, Path]:
     """
     inner = Path(role, f"{role}.txt")
     if path.is_file():
-        of_sequence = path.parts[-2:] == inner.parts
+        of_sequence = path.absolute().parts[-2:] == inner.parts
         return {path.absolute().parents[1].name if of_sequence else path.stem: path}
     if (path / inner).is_file():
         return {path.absolute().name: path / inner}
@@ -146,10 +146,11 @@ def stated_extent(truth: Path, sequence: str) -> tuple[int | None, tuple[int, in
 
     Raises AnnotationError where such a file is none.
     """
+    truth = truth.absolute()
     ini = truth.parent.parent / "seqinfo.ini"
     if truth.parts[-2:] == ("gt", "gt.txt") and ini.is_file():
         return _sequence_info(ini)
-    for folder in (truth.parent, truth.absolute().parent.parent):
+    for folder in (truth.parent, truth.parent.parent):
         for path in sorted(folder.glob("evaluate_*.seqmap*")):
             if path.suffix == ".test":
                 continue
@@ -179,7 +180,7 @@ def _sequence_info(path: Path) -> tuple[int, tuple[int, int]]:
 
 def _format_of(path: Path) -> TextFormat | None:
     """None for masks that may be of either format, and for a file without objects."""
-    is_challenge = path.parts[-2:] == ("gt", "gt.txt")
+    is_challenge = path.absolute().parts[-2:] == ("gt", "gt.txt")
     for number, line in _lines(path):
         fields = line.split()
         if "," in line:

@@ -1,6 +1,6 @@
 """Sequences in the layouts that TrackEval's readers of the four benchmarks expect.
 
-TrackEval gets the very numbers that were read: only frames and file names are new.
+TrackEval gets the very numbers that were read: only frames, ids and file names are new.
 """
 
 from __future__ import annotations
@@ -78,8 +78,15 @@ def _write(path: Path, form: TextFormat, tracks: Tracks) -> None:
 
 def _text(form: TextFormat, tracks: BoxTracks) -> str:
     separator = " " if form == KITTI else ","
+    # TrackEval reads ids as floats and counts up to the largest: of 64 bits they are too much.
+    ids: dict[str, int] = {}
     return "".join(
-        separator.join((str(form.first_frame + frame), *line)) + "\n"
+        separator.join((str(form.first_frame + frame), _small(ids, track_id), *values)) + "\n"
         for frame, lines in tracks.frames.items()
-        for line in lines
+        for track_id, *values in lines
     )
+
+
+def _small(ids: dict[str, int], track_id: str) -> str:
+    """The number of an id; negative ones, which say that there is none, stay."""
+    return track_id if int(track_id) < 0 else str(ids.setdefault(track_id, len(ids) + 1))

@@ -58,12 +58,17 @@ def by_index(drive: Drive) -> NumberedDrive:
     return NumberedDrive(drive, range(len(drive)), len(drive))
 
 
-def by_file_name(drive: FolderDrive) -> NumberedDrive:
+def by_file_name(drive: FolderDrive, first_frame: int = 0) -> NumberedDrive:
     """Take the number in an image's name for that of its frame.
+
+    Args:
+        first_frame: of the text that the images are compared with. They count from 1 like it unless
+            there is an image 0.
 
     Raises DriveError where it is one before the first.
     """
-    numbers = [number - drive.first_number for number in drive.numbers]
+    first = max(drive.first_number, min(first_frame, drive.numbers[0]))
+    numbers = [number - first for number in drive.numbers]
     if numbers[0] < 0:
         raise DriveError(
             f"{drive.files[0]}: expected frame numbers from {drive.first_number} on in a folder of "

@@ -14,6 +14,7 @@ from mots_ros.data.box_tracks import BoxTracks
 from mots_ros.data.kitti_mots import Annotation
 from mots_ros.data.track_text import KITTI, KITTI_MOTS, TextFormat, Tracks
 from mots_ros.evaluation import contact_sheet
+from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import FrameMatches, match
 from mots_ros.evaluation.numbering import NumberedDrive
 from mots_ros.evaluation.plots import save_tracks_plot
@@ -51,7 +52,7 @@ def write_sequence(
     Raises EvaluationError where truth, results and images do not fit together.
     """
     unanswered = _unanswered(results, truth, images)
-    reported, track_ids = _reported(folder, name, results, form)
+    reported, track_ids = _reported(folder, name, results, form, truth is not None)
     measures = None if truth is None else measure(truth, reported, length, form, name)
     matches: list[FrameMatches] = []
     pictures = folder / _SEQUENCES / name
@@ -124,9 +125,17 @@ def _unanswered(
 
 
 def _reported(
-    folder: Path, name: str, results: Results | TextResults | BoxTracks, form: TextFormat
+    folder: Path,
+    name: str,
+    results: Results | TextResults | BoxTracks,
+    form: TextFormat,
+    scores_follow: bool,
 ) -> tuple[Tracks, dict[int, int]]:
-    """Write results, and return them in a format, with the track behind each id of masks."""
+    """Write results, and return them in a format, with the track behind each id of masks.
+
+    Raises EvaluationError where masks are to be scored of more tracks than the format has ids for;
+    where they are not, no text of masks is written.
+    """
     if isinstance(results, BoxTracks):
         return results, {}
     boxes = {}
@@ -136,12 +145,18 @@ def _reported(
             path = _into(folder, "boxes", class_name, f"{name}.txt")
             mot_challenge.write_tracks(path, results.boxes(label))
             boxes[class_name] = path
-    reported, track_ids = results.annotation()
-    if form.has_masks or reported.frames:
-        # Frames count as they do in the masks that these are to be compared with.
-        first_frame = form.first_frame if form.has_masks else KITTI_MOTS.first_frame
-        path = _into(folder, "results", f"{name}.txt")
-        kitti_mots.write(path, reported, first_frame=first_frame)
+    try:
+        reported, track_ids = results.annotation()
+    except EvaluationError:
+        if form.has_masks and scores_follow:
+            raise
+        reported, track_ids = Annotation(results.size, {}), {}
+    else:
+        if form.has_masks or reported.frames:
+            # Frames count as they do in the masks that these are to be compared with.
+            first_frame = form.first_frame if form.has_masks else KITTI_MOTS.first_frame
+            path = _into(folder, "results", f"{name}.txt")
+            kitti_mots.write(path, reported, first_frame=first_frame)
     if form.has_masks:
         return reported, track_ids
     # What is scored is what the files say, to their last decimal.

@@ -15,6 +15,7 @@ from mots_ros.evaluation.page.markup import Markup, details, join, tag, text
 
 _LOSSLESS = 101  # OpenCV's quality of WebP from which on nothing is lost
 _PHOTO = 68
+_LARGEST_WEBP = 16383
 
 
 def tracks(evaluations: Sequence[Evaluation], sequence: str) -> Markup:
@@ -60,15 +61,18 @@ def _folder(evaluation: Evaluation, sequence: str) -> Path:
 
 
 def _picture(path: Path, meaning: str, quality: int, class_: str = "picture") -> Markup:
-    """The picture in a file as WebP within the page; raises EvaluationError where it is none."""
+    """The picture in a file within the page, as WebP where that has room for it; raises
+    EvaluationError where it is none."""
     pixels = cv2.imread(str(path))
     if pixels is None:
         raise EvaluationError(f"{path}: expected a picture")
-    _, encoded = cv2.imencode(".webp", pixels, (cv2.IMWRITE_WEBP_QUALITY, quality))
     height, width = pixels.shape[:2]
+    kind = "webp" if max(height, width) <= _LARGEST_WEBP else "png"
+    settings = (cv2.IMWRITE_WEBP_QUALITY, quality) if kind == "webp" else ()
+    _, encoded = cv2.imencode(f".{kind}", pixels, settings)
     image = tag(
         "img",
-        src=f"data:image/webp;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}",
+        src=f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}",
         alt=meaning,
         width=width,
         height=height,
