@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
@@ -136,6 +136,17 @@ def test_playing_waits_for_a_certain_listener(ros: Ros, drive: Path) -> None:
         timer = late.create_timer(0.3, listen)
         assert list(player.play(rate=10)) == STAMPS
         bench.until(lambda: heard == STAMPS)
+
+
+def test_a_listener_of_compressed_images_is_told_from_one_of_raw_ones(
+    ros: Ros, drive: Path
+) -> None:
+    ros()
+    player, node = Player(drive, listener="late"), Node("late")
+    with Bench(player, node):
+        node.create_subscription(CompressedImage, "image", lambda _: None, QUEUE)
+        with pytest.raises(PlayError, match="late listens to /image for .*image_transport:=raw"):
+            list(player.play(rate=10))
 
 
 def test_lockstep_ends_when_nobody_answers(

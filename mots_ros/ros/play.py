@@ -36,7 +36,7 @@ _LOOK_S = 0.5
 
 
 class PlayError(RuntimeError):
-    """Nobody answered an image; the message names the topic."""
+    """Nobody answers the images, or can; the message names the topic."""
 
 
 class Player(Node):
@@ -79,6 +79,9 @@ class Player(Node):
         """Publish at ``rate`` times the recorded speed; yields each image's stamp in ns.
 
         With ``clock_too``, the time of the recording goes out on /clock beside its messages.
+
+        Raises:
+            PlayError: the listener expects images of another type.
         """
         times = self._time_publisher if clock_too else None
         self._wait_for_listener()
@@ -107,7 +110,8 @@ class Player(Node):
         Yields the stamp in ns of each image whose detections have arrived.
 
         Raises:
-            PlayError: no detections came for an image within a minute.
+            PlayError: the listener expects images of another type, or no detections came for an
+                image within a minute.
         """
         answered = self._answers
         answered.clear()
@@ -166,7 +170,16 @@ class Player(Node):
             matched = self._images.get_subscription_count()
             if self._listener is None:
                 return matched > 0
-            announced = [item.node_name for item in self.get_subscriptions_info_by_topic(topic)]
+            listeners = self.get_subscriptions_info_by_topic(topic)
+            for item in listeners:
+                if item.node_name == self._listener and item.topic_type != self.image_type:
+                    transport = self.image_type.rpartition("/")[2].removesuffix("Image").lower()
+                    raise PlayError(
+                        f"{self._listener} listens to {topic} for {item.topic_type}, but the "
+                        f"recording has {self.image_type}; give it the parameter "
+                        f"node.image_transport:={transport or 'raw'}"
+                    )
+            announced = [x.node_name for x in listeners if x.topic_type == self.image_type]
             return self._listener in announced and matched >= len(announced)
 
         self._wait_until(heard, f"{self._listener or 'somebody'} to listen to {topic}")
