@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
@@ -21,7 +24,7 @@ from mots_ros.ros.interface import DETECTIONS, QUEUE
 from mots_ros.ros.node import TrackerNode
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
-from ros_bench import SIZE, Bench, LookingAhead, StubPipeline
+from ros_bench import DOMAIN, SIZE, Bench, LookingAhead, StubPipeline
 
 Ros = Callable[..., Any]
 STAMPS = [1_000_000_000 + 20_000_000 * index for index in range(5)]
@@ -138,15 +141,29 @@ def test_playing_waits_for_a_certain_listener(ros: Ros, drive: Path) -> None:
         bench.until(lambda: heard == STAMPS)
 
 
+LISTENER = """
+import rclpy
+from sensor_msgs.msg import CompressedImage
+rclpy.init()
+node = rclpy.create_node("late")
+node.create_subscription(CompressedImage, "image", lambda _: None, 10)
+rclpy.spin(node)
+"""
+
+
 def test_a_listener_of_compressed_images_is_told_from_one_of_raw_ones(
     ros: Ros, drive: Path
 ) -> None:
+    """It is another process: in one, a topic has one type."""
     ros()
-    player, node = Player(drive, listener="late"), Node("late")
-    with Bench(player, node):
-        node.create_subscription(CompressedImage, "image", lambda _: None, QUEUE)
-        with pytest.raises(PlayError, match="late listens to /image for .*image_transport:=raw"):
-            list(player.play(rate=10))
+    player = Player(drive, listener="late")
+    environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN)}
+    with Bench(player), subprocess.Popen([sys.executable, "-c", LISTENER], env=environment) as late:
+        try:
+            with pytest.raises(PlayError, match="late listens to /image for .*_transport:=raw"):
+                list(player.play(rate=10))
+        finally:
+            late.kill()
 
 
 def test_lockstep_ends_when_nobody_answers(
