@@ -288,7 +288,7 @@ class TrackerConfig:
         5, "Side of the peak window on the search response, odd.", low=1, high=15, step=2
     )
     birth_threshold: float = parameter(
-        0.5, "Only detections above this score start tracks.", low=0.0, high=1.0
+        0.45, "Only detections above this score start tracks.", low=0.0, high=1.0
     )
     confirm_hits: int = parameter(
         1, "Detections until a track is reported; 1 reports it at once.", low=1, high=100
