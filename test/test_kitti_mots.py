@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from box_worlds import annotation as world
 from mots_ros.data import kitti_mots
 from mots_ros.data.kitti_mots import Annotation, AnnotationError, MaskObject, ObjectIds
 from mots_ros.data.rle import encode
@@ -197,3 +198,12 @@ def test_the_real_annotations_survive_the_round_trip(tmp_path: Path) -> None:
 
 def test_an_object_is_what_the_line_says() -> None:
     assert parse(GOOD).frames[7] == (MaskObject(1000, 1, LEFT_RLE.encode()),)
+
+
+def test_the_objects_of_some_classes() -> None:
+    whole = world((20, 30), [{1001: (0, 0, 5, 5), 2001: (9, 0, 12, 9)}, {1001: (0, 0, 5, 5)}])
+    people = whole.only(("pedestrian",))
+    assert {frame: [one.object_id for one in found] for frame, found in people.frames.items()} == {
+        0: [2001]
+    }
+    assert whole.only(("car", "pedestrian")) == whole

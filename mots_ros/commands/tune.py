@@ -27,7 +27,7 @@ from mots_ros.commands.search_range import SearchRange
 from mots_ros.config import Config, load_config
 from mots_ros.data.drives import DriveError
 from mots_ros.data.kitti_mots import AnnotationError
-from mots_ros.data.track_text import file_of, recognise
+from mots_ros.data.track_text import FORMATS, file_of, recognise
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import Measures, class_scores, combine
 from mots_ros.nets.checkpoint import CheckpointError
@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=LOW..HIGH",
         help="a number of the tracker's to search for; of a list, one for each class; may be "
         "repeated",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the ground truth, where its content does not tell"
     )
     parser.add_argument("--trials", type=int, default=250, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other trials")
@@ -174,7 +177,7 @@ def _jobs(options: argparse.Namespace) -> list[EvaluationJob]:
     if len(drives) < len(options.drives):
         raise EvaluationError("expected drives of different names")
     truths = {name: file_of(options.gt, name) for name in drives}
-    form = recognise(truths.values())
+    form = FORMATS[options.format] if options.format else recognise(truths.values())
     return [
         EvaluationJob(name, form, truths[name], path, options.topic, None, None, None)
         for name, path in drives.items()

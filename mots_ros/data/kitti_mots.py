@@ -13,7 +13,7 @@ pedestrians.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,8 +70,13 @@ class Annotation:
 
     def without_ignored(self) -> Annotation:
         """The objects alone, as results have them, without ignore regions."""
+        return self.only(CLASS_NAMES)
+
+    def only(self, class_names: Sequence[str]) -> Annotation:
+        """The objects of these classes."""
+        class_ids = {CLASS_NAMES.index(name) + 1 for name in class_names}
         frames = {
-            frame: tuple(item for item in objects if item.class_id != IGNORE_CLASS)
+            frame: tuple(item for item in objects if item.class_id in class_ids)
             for frame, objects in self.frames.items()
         }
         return Annotation(self.size, {frame: found for frame, found in frames.items() if found})

@@ -58,7 +58,7 @@ def write_sequence(
     pictures = folder / _SEQUENCES / name
     pictures.mkdir(parents=True, exist_ok=True)
     if isinstance(truth, Annotation) and isinstance(reported, Annotation):
-        matches = match(truth, reported, length)
+        matches = match(truth, reported.only(form.class_names), length)
         plot = pictures / "tracks.png"
         save_tracks_plot(plot, f"{name}: tracks", matches, track_ids, unanswered)
         if images is not None:

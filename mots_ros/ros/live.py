@@ -126,9 +126,11 @@ def run(options: argparse.Namespace) -> None:
         try:
             measured = _play_and_record(executor, player, options.rate, recording)
         except LiveError as error:
+            rest = "" if options.gt is None else f" --gt {options.gt}"
             raise LiveError(
                 f"{error} after {len(player.sent)} of {player.length} images; to score the answers "
-                f"until then: evaluate {drive.path} --results {recording}"
+                f"until then: evaluate {drive.path} --topic {drive.topic} --results {recording}"
+                f"{rest}"
             ) from None
     if measured is None:
         raise LiveError("stopped before anything was played")
