@@ -128,7 +128,7 @@ def test_nothing_better_leaves_what_was(drive: Path, tmp_path: Path, detector: W
         "--trials",
         "3",
     )
-    assert load_config(tmp_path / "tuned.yaml").tracker.birth_threshold == 0.5
+    assert load_config(tmp_path / "tuned.yaml").tracker.birth_threshold == 0.45
 
 
 def test_an_interrupt_ends_with_the_best_so_far(
