@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from mots_ros.core.letterbox import INPUT_SIZE
 from mots_ros.data.drives import AnnotatedFrame
-from mots_ros.detection.detector import INPUT_SIZE
 from mots_ros.training import pairs as module
 from mots_ros.training.augment import boxes_in, points_in
 from mots_ros.training.clips import SHARPNESS, Clip, load_clips

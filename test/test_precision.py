@@ -34,7 +34,8 @@ def test_the_same_objects_are_found(precision: str) -> None:
     assert exact.labels.tolist() == narrow.labels.tolist()
     assert np.any(exact.scores != narrow.scores)
     np.testing.assert_allclose(narrow.scores, exact.scores, atol=0.005)
-    np.testing.assert_allclose(narrow.boxes, exact.boxes, atol=0.3)
+    # A third of a cell of the map.
+    np.testing.assert_allclose(narrow.boxes, exact.boxes, atol=1.5)
     one, other = np.asarray(exact.masks) > 0.5, np.asarray(narrow.masks) > 0.5
     assert (one & other).sum() > 0.98 * (one | other).sum()
 

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 MAP_STRIDE = 4
 """Input pixels per cell of the network's output maps."""
+INPUT_SIZE = (320, 1056)
+"""Height and width of the input for KITTI's images, where nothing else is said. Those of other
+shapes get as many pixels: they take the same time."""
 
 
 @dataclass(frozen=True)

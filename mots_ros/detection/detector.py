@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mots_ros.config import DetectorConfig
 from mots_ros.core.boxes import strongest
-from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.letterbox import INPUT_SIZE, Letterbox
 from mots_ros.core.masks import CORNER, WindowedMasks, cells_around, shifted, view_of
 from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Observation
 from mots_ros.detection.gpu_masks import GpuMasks
@@ -25,10 +25,6 @@ from mots_ros.nets.search import boxes_at
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
-INPUT_SIZE = (320, 1056)
-"""Height and width of the input for KITTI's images, where nothing else is said. Those of other
-shapes get as many pixels: they take the same time."""
-
 LONGEST_SIDE = 4096
 """Of an input that follows the image's shape: a strip of a picture is no reason to run out of
 memory."""

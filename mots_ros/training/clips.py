@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mots_ros.core.letterbox import INPUT_SIZE
 from mots_ros.core.types import FloatArray, Image, IntArray, LabelImage
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.kitti_mots import IGNORE_ID
-from mots_ros.detection.detector import INPUT_SIZE
 
 SHARPNESS = 1.12
 """Stored pixels for each of the network's input: views show objects larger, too."""

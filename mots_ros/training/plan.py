@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from mots_ros.core.letterbox import INPUT_SIZE
 from mots_ros.data.kitti_mots import CLASS_NAMES
-from mots_ros.detection.detector import INPUT_SIZE
 from mots_ros.parameter import ConfigError, alternatives, checked, parameter, read_yaml
 
 LISTS = ("data", "validation")
