@@ -10,6 +10,7 @@ as in its first year, three fields of the place in the world.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,7 @@ def _check_frame(frame: int, first: int, length: int | None) -> None:
 
 
 def _whole(text: str, name: str) -> int:
-    if text.lstrip("+-").isdecimal():
+    if re.fullmatch("[+-]?[0-9]+", text):
         # Ids of 64 bits are no floats.
         return int(text)
     number = _number(text)
