@@ -47,8 +47,6 @@ def run(
     options = parser.parse_args(arguments)
     try:
         check_new(options.out)
-        if options.out is not None and not options.out.parent.is_dir():
-            raise EvaluationError(f"{options.out.parent}: expected a folder for {options.out.name}")
         text, values = measure(options)
         print(text)
         if options.out is not None:
@@ -68,9 +66,13 @@ def network_of(config: Config) -> str:
 
 
 def check_new(path: Path | None) -> None:
-    """Raise EvaluationError where something is in the way of a file that will be written."""
-    if path is not None and path.exists():
+    """Raise EvaluationError where a file cannot be written, or something is in its way."""
+    if path is None:
+        return
+    if path.exists():
         raise EvaluationError(f"{path} exists; it is not overwritten")
+    if not path.parent.is_dir():
+        raise EvaluationError(f"{path.parent}: expected a folder for {path.name}")
 
 
 def whole_number(least: int) -> Callable[[str], int]:

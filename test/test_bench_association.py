@@ -310,6 +310,9 @@ def test_the_command_prints_and_writes_what_it_measured(
         with pytest.raises(SystemExit):
             association.main([*arguments, option, str(plot)])
         assert "not overwritten" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            association.main([*arguments, option, str(tmp_path / "absent" / "plot.png")])
+        assert "absent: expected a folder for plot.png" in capsys.readouterr().err
 
 
 def test_work_can_be_sent_to_another_process() -> None:
