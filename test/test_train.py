@@ -221,6 +221,7 @@ def test_history_continues_and_draws(tmp_path: Path) -> None:
         ("crop_width: 100", "'crop_width' must be 64 plus a multiple of 32"),
         ("{masks_only: true, data: [{kind: street}]}", "'masks_only' needs 'start'"),
         ("data: [{kind: bag, classes: [van]}]", "expected classes among car, pedestrian, found"),
+        ("data: [{kind: bag, classes: [{}]}]", "expected classes among car, pedestrian, found"),
         ("learning_rate: fast", "'learning_rate' must be float"),
         ("data: street", "'data' must be a list of sources"),
         ("data: [{kind: street, weight: 0}]", "expected a weight above 0, found 0"),

@@ -56,14 +56,18 @@ class SearchTracker:
             return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
         by_filter = self.config.candidate_boxes == "filter"
         means = np.array([track.mean for track in tracks])
-        stand = kalman.box_of(means) if by_filter else np.array([track.box for track in tracks])
-        expected = stand.astype(np.float32)[:, None]
-        centres = letterbox.image_to_map(means[:, :2])
-        if not by_filter:
+        predicted = kalman.box_of(means)
+        if by_filter:
+            stand, centres = predicted, letterbox.image_to_map(means[:, :2])
+        else:
             # Released boxes end at the map's edges.
             last = np.array(features.search.shape[:0:-1]) - 1
-            corners = letterbox.image_to_map(kalman.box_of(means)).reshape(-1, 2, 2)
-            centres = np.clip(corners, 0, last).mean(axis=1)
+            corners = letterbox.image_to_map(predicted).reshape(-1, 2, 2)
+            stand, centres = (
+                np.array([track.box for track in tracks]),
+                corners.clip(0, last).mean(1),
+            )
+        expected = stand.astype(np.float32)[:, None]
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])
             boxes, scores = search(

@@ -163,8 +163,9 @@ def _entries(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:
         weight = entry.get("weight", 1.0)
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight > 0:
             raise ConfigError(f"'{key}': expected a weight above 0, found {weight!r}")
-        classes = entry.get("classes", [CLASS_NAMES[0]])
-        if not isinstance(classes, list) or not classes or not set(classes) <= {*CLASS_NAMES}:
+        classes = entry.get("classes", [*CLASS_NAMES])
+        known = isinstance(classes, list) and all(name in CLASS_NAMES for name in classes)
+        if not known or not classes:
             raise ConfigError(
                 f"'{key}': expected classes among {', '.join(CLASS_NAMES)}, found {classes!r}"
             )
