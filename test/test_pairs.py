@@ -13,7 +13,7 @@ import torch
 from mots_ros.core.letterbox import INPUT_SIZE
 from mots_ros.data.drives import AnnotatedFrame
 from mots_ros.training import pairs as module
-from mots_ros.training.augment import boxes_in, points_in
+from mots_ros.training.augment import boxes_in, points_in, random_view
 from mots_ros.training.clips import SHARPNESS, Clip, load_clips
 from mots_ros.training.pairs import Pair, PairDataset, collate, make_pair
 from mots_ros.training.paste import Cutout, Guest, paste, random_cutout, random_guest
@@ -48,6 +48,21 @@ def test_clips_are_small_and_keep_no_file_open(tmp_path: Path) -> None:
     assert pytest.approx(SHARPNESS * math.prod(INPUT_SIZE), rel=0.01) == 341 * 1109
     assert clip.scale == pytest.approx(1109 / 1664, abs=1e-3)
     assert clip.shown == pytest.approx(1 / math.sqrt(SHARPNESS), abs=1e-3)
+
+
+def test_small_images_stay_small_on_disk_and_are_shown_enlarged(tmp_path: Path) -> None:
+    (clip,) = load_clips([ToyDrive()], tmp_path, workers=1, pixels=4 * 512 * 1664)
+    assert (clip.scale, clip.shown) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(("shown", "smallest", "largest"), [(0.5, 0.325, 0.675), (2.0, 0.65, 2.7)])
+def test_views_are_about_as_large_as_the_detector_shows_or_as_stored(
+    clip: Clip, shown: float, smallest: float, largest: float
+) -> None:
+    clip, rng = dataclasses.replace(clip, shown=shown), np.random.default_rng(0)
+    scales = [random_view(clip, 0, (64, 128), rng)[1, 1] for _ in range(200)]
+    assert smallest <= min(scales) < 1.05 * smallest
+    assert largest / 1.05 < max(scales) <= largest
 
 
 def test_frames_of_another_size_are_named(tmp_path: Path) -> None:

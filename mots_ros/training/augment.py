@@ -10,7 +10,8 @@ from mots_ros.core.types import FloatArray, Image
 from mots_ros.training.clips import Clip, random_instance
 
 SCALES = (0.65, 1.35)
-"""How large objects are, relative to what the detector shows the network."""
+"""How large objects are, relative to what the detector shows the network. What it would enlarge is
+shown in its own size, too: objects of small photographs look no less sharp than a camera's."""
 FOCUS = 0.75
 """The share of crops that look at an object."""
 
@@ -24,7 +25,8 @@ def random_view(
     more cars, than there is to learn from them.
     """
     (h, w), (crop_h, crop_w) = clip.images.shape[1:3], crop
-    scale = clip.shown * np.exp(rng.uniform(*np.log(SCALES)))
+    smallest, largest = SCALES[0] * min(1.0, clip.shown), SCALES[1] * clip.shown
+    scale = np.exp(rng.uniform(np.log(smallest), np.log(largest)))
     boxes = clip.boxes[frame]
     if boxes and rng.random() < FOCUS:
         box = boxes[random_instance(boxes, rng)]

@@ -150,7 +150,7 @@ def _open(folder: Path, pixels: int) -> Clip:
     boxes: list[dict[int, FloatArray]] = [{} for _ in range(len(images))]
     for frame, instance, *box in np.load(folder / "boxes.npy"):
         boxes[frame][int(instance)] = np.array(box, np.float32)
-    shown = min(1.0, math.sqrt(pixels / math.prod(instances.shape[1:])))
+    shown = math.sqrt(pixels / math.prod(instances.shape[1:]))
     return Clip(images, instances, boxes, float(np.load(folder / "scale.npy")), shown)
 
 
