@@ -119,7 +119,10 @@ def test_replica(here: Path) -> None:
 def test_photographs(here: Path) -> None:
     add_image(here / "street" / "a.jpg")
     assert cv2.imwrite(str(here / "street" / "a.png"), np.zeros(SIZE, np.uint8))
-    assert names_of("{kind: camvid, folder: street}") == ["camvid_a"]
+    (name,) = names_of("{kind: camvid, folder: street}")
+    assert name.startswith("camvid_a_")
+    assert cv2.imwrite(str(here / "street" / "a.png"), np.full(SIZE, 11, np.uint8))
+    assert names_of("{kind: camvid, folder: street}") != [name]
 
     add_image(here / "outlined" / "images" / "b.jpg")
     (here / "outlined" / "labels").mkdir()

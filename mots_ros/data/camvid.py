@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.types import Image, LabelImage
+from mots_ros.data.checksum import checksum
 from mots_ros.data.drives import DriveError
 from mots_ros.data.filmed import STREET_HORIZON, FilmedPhoto
 from mots_ros.data.image_files import read_rgb, read_values
@@ -35,13 +36,13 @@ def camvid_drives(folder: Path) -> list[FilmedPhoto]:
 
 
 def camvid_drive(photo: Path) -> FilmedPhoto:
-    """The drive ``camvid_NAME`` of a photograph ``NAME.jpg`` beside its labels ``NAME.png``.
+    """The drive of a photograph ``NAME.jpg`` beside its labels ``NAME.png``.
 
     Iterating raises ValueError where one of them cannot be read, or their sizes differ.
     """
-    return FilmedPhoto(
-        f"camvid_{photo.stem}", functools.partial(_load, photo), centre=STREET_HORIZON
-    )
+    labels = photo.with_suffix(".png").read_bytes()
+    name = f"camvid_{photo.stem}_{checksum([labels], [photo])}"
+    return FilmedPhoto(name, functools.partial(_load, photo), centre=STREET_HORIZON)
 
 
 def _load(photo: Path) -> tuple[Image, LabelImage]:
