@@ -122,6 +122,20 @@ def test_a_pair_speaks_of_one_view(clip: Clip, monkeypatch: pytest.MonkeyPatch) 
     assert np.median(distances) < 1.5
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_object_cut_by_the_view_is_expected_where_its_visible_part_will_be(
+    clip: Clip, side: int
+) -> None:
+    """The view ends in the middle of the pedestrian, who stands still; a flip changes nothing."""
+    pedestrian = clip.boxes[3][2001]
+    middle = pedestrian.reshape(2, 2).mean(0)[0]
+    view = np.array([[side, 0, 128 - side * (middle + side * 128)], [0, 1, 0]])
+    pair = make_pair(clip, (3, 4), view, (256, 256), np.random.default_rng(0))
+    (found,) = np.flatnonzero(pair.targets[0].ids == 2001)
+    assert pair.targets[0].sizes[found, 0] < 0.6 * (pedestrian[2] - pedestrian[0]) / 4
+    np.testing.assert_allclose(pair.references[found], pair.targets[1].centres[found], atol=0.7)
+
+
 def test_a_gone_object_has_no_response(clip: Clip) -> None:
     pair = make_pair(clip, (9, 11), WHOLE, (256, 832), np.random.default_rng(3))
     assert pair.targets[0].ids.tolist() == [1001, 2001]

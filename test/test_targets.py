@@ -11,6 +11,7 @@ def test_frame_targets_by_hand() -> None:
     instances[4:20, 8:24] = 1003
     instances[8:24, 40:50] = 2001
     instances[0:4, 60:64] = 2002  # 16 pixels: too small
+    instances[26:30, 30:34] = 2003  # as small, on the corner of four cells
     instances[28:32, 0:8] = 10000
     targets = frame_targets(instances, (True, True), min_area=24)
     assert targets.ids.tolist() == [1003, 2001]
@@ -22,7 +23,8 @@ def test_frame_targets_by_hand() -> None:
     assert (targets.heat == 1).sum() == 2
     for weight in targets.heat_weight:
         assert weight[7, 0] == 0 and weight[0, 15] == 0
-        assert weight.sum() == 8 * 16 - 3
+        assert (weight[6:8, 7:9] == 0).all()
+        assert weight.sum() == 8 * 16 - 7
     np.testing.assert_array_equal(targets.masks[1], instances == 2001)
     assert targets.semantic.sum(axis=(1, 2)).tolist() == [16, 10]
     assert targets.semantic[1, 4, 12] == 0.5

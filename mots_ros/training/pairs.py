@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mots_ros.config import TrackerConfig
 from mots_ros.core import kalman
 from mots_ros.core.letterbox import MAP_STRIDE
 from mots_ros.core.types import FloatArray, Image, IntArray
-from mots_ros.training.augment import boxes_in, points_in, random_view
+from mots_ros.training.augment import boxes_in, random_view
 from mots_ros.training.batch import Batch, stacked
 from mots_ros.training.clips import Clip
 from mots_ros.training.paste import Guest, random_cutout, random_guest
@@ -26,6 +27,9 @@ comes back from behind something looks as it did many frames ago."""
 HISTORY = 5
 MISS_RATE = 0.15
 BOX_NOISE = 0.03
+FILTER = TrackerConfig()
+"""The tracker's motion filter, as it is where nothing else is said."""
+SIZE = kalman.SIZE_MODELS[FILTER.size_model]
 GUESTS, GUEST_RATE = 4, 0.5
 """At most so many objects are pasted into a pair, each with this probability."""
 
@@ -36,9 +40,9 @@ class Pair:
 
     images: [H, W, 3]. targets: of both. places: int64 [N, 2] the map pixels (x, y) where the N
         objects of each are read.
-    references: [N, 2] where each of the earlier frame's objects is expected in the later one, by
-        its Kalman filter, in continuous map coordinates. responses: [N, h, w] the target of its
-        search, all zero when it is gone.
+    references: [N, 2] where what is seen of each of the earlier frame's objects is expected in the
+        later one, by its Kalman filter, in continuous map coordinates.
+    responses: [N, h, w] the target of its search, all zero when it is gone.
     """
 
     images: tuple[Image, Image]
@@ -109,13 +113,13 @@ def make_pair(
     """An earlier and a later frame of a clip with their guests; ``frames_in_view`` explains."""
     images, targets = frames_in_view(clip, frames, view, crop, rng, guests)
     before, after = targets
-    expected = {guest.instance: guest.expected for guest in guests}
+    motions = {guest.instance: guest.expected - guest.centres[0] for guest in guests}
     for instance in before.ids.tolist():
-        if instance not in expected:
-            centre = _expected_centre(clip, instance, *frames, rng)
-            expected[instance] = points_in(view, centre)
-    references = np.array([expected[instance] for instance in before.ids.tolist()])
-    references = (references.reshape(-1, 2) / MAP_STRIDE).astype(np.float32)
+        if instance not in motions:
+            motions[instance] = view[:, :2] @ _expected_motion(clip, instance, *frames, rng)
+    # Of what the view or a guest cuts, the tracker knows the visible part alone.
+    moved = np.array([motions[instance] for instance in before.ids.tolist()]).reshape(-1, 2)
+    references = (before.centres + moved / MAP_STRIDE).astype(np.float32)
     responses = np.zeros((len(before.ids), *after.heat.shape[1:]), np.float32)
     for response, instance in zip(responses, before.ids, strict=True):
         for found in np.flatnonzero(after.ids == instance):
@@ -129,23 +133,26 @@ def make_pair(
     )
 
 
-def _expected_centre(
+def _expected_motion(
     clip: Clip, instance: int, earlier: int, later: int, rng: np.random.Generator
-) -> FloatArray:
-    """Where a filter that ran up to ``earlier``, with noise and misses, expects the object (x, y in
-    stored pixels) at ``later``: what the tracker's motion map will be made of (section 3.2)."""
+) -> NDArray[np.float64]:
+    """How far (x, y in stored pixels) a filter that ran up to ``earlier``, with noise and misses,
+    expects the object's centre from there at ``later``: what the tracker's motion map will be made
+    of (section 3.2)."""
+    seen = clip.boxes[earlier][instance].reshape(2, 2).mean(0)
+    if later == earlier:
+        return np.zeros(2)
     state = None
     for frame in range(max(0, earlier - HISTORY), later + 1):
         if state is not None:
-            state = kalman.predict(*state, 1.0)
+            state = kalman.predict(*state, 1.0, FILTER.velocity_noise, SIZE)
         box = clip.boxes[frame].get(instance)
         # The tracker reads the object's kernel in ``earlier``: it was certainly seen there.
         if box is None or frame > earlier or (frame < earlier and rng.random() < MISS_RATE):
             continue
         size = np.tile(box[2:] - box[:2], 2)
-        seen = (box + rng.normal(0, BOX_NOISE, 4) * size) / clip.scale
-        state = kalman.initiate(seen) if state is None else kalman.update(*state, seen)
+        found = (box + rng.normal(0, BOX_NOISE, 4) * size) / clip.scale
+        state = kalman.initiate(found, SIZE) if state is None else kalman.update(*state, found)
     assert state is not None
-    if later == earlier:
-        return clip.boxes[earlier][instance].reshape(2, 2).mean(0)
-    return (state[0][:2] * clip.scale).astype(np.float32)
+    motion: NDArray[np.float64] = state[0][:2] * clip.scale - seen
+    return motion

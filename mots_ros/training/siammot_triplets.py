@@ -139,6 +139,6 @@ def _background(
     overlap = torch.from_numpy(iou(boxes.numpy(), objects.numpy()))
     overlap[frames[:, None] != batch.frame.cpu()] = 0
     x, y = centre.long().unbind(1)
-    known = batch.heat_weight.cpu()[frames, :, y, x].amax(dim=1) > 0
+    known = batch.heat_weight.cpu()[frames, :, y, x].amin(dim=1) > 0
     free = (overlap <= BACKGROUND_OVERLAP).all(dim=1) & known
     return boxes[free], frames[free]

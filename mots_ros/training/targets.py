@@ -57,6 +57,7 @@ def frame_targets(instances: LabelImage, annotated: Sequence[bool], min_area: in
     classes = len(annotated)
     heat = np.zeros((classes, h, w), np.float32)
     ignored = instances >= IGNORE_ID
+    small = np.zeros(instances.shape, bool)
     ids, labels, centres, sizes, masks = [], [], [], [], []
     for instance in np.unique(instances):
         if instance == 0 or instance >= IGNORE_ID:
@@ -64,7 +65,7 @@ def frame_targets(instances: LabelImage, annotated: Sequence[bool], min_area: in
         visible = (instances == instance).view(np.uint8)
         x, y, width, height = cv2.boundingRect(visible)
         if cv2.countNonZero(visible[y : y + height, x : x + width]) < min_area:
-            ignored |= visible.view(bool)
+            small |= visible.view(bool)
             continue
         centre = np.array((x + width / 2, y + height / 2), np.float32) / MAP_STRIDE
         size = np.array((width, height), np.float32) / MAP_STRIDE
@@ -75,10 +76,11 @@ def frame_targets(instances: LabelImage, annotated: Sequence[bool], min_area: in
         centres.append(centre)
         sizes.append(size)
         masks.append(visible.view(bool))
-    weight = 1 - _coverage(ignored).round()
+    # Few of the cells that a small object touches are full of it.
+    weight = 1 - np.maximum(_coverage(ignored).round(), _coverage(small) > 0)
     known = np.array(annotated, bool).reshape(-1, 1, 1)
     classes_of = instances // 1000
-    semantic = [_coverage((classes_of == label + 1) & ~ignored) for label in range(classes)]
+    semantic = [_coverage((classes_of == label + 1) & ~small) for label in range(classes)]
     return FrameTargets(
         heat,
         np.where(known, np.maximum(weight, heat.max(axis=0) == 1), 0).astype(np.float32),
