@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure_drives(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """What the options ask for, as text and as plain values."""
     config = config_of(options, unused=("node.", "tracker.name"))
-    detector = build_detector(config.detector, build_head(config))
+    detector = build_detector(config.detector)
+    detector.head = build_head(config.tracker, detector.runner)
     drives = held_out.drives(options)
     measured = [
         Measured(

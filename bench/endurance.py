@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -148,9 +149,11 @@ def main() -> int:
 def answers(camera: Camera, frames: int, seconds: float) -> str:
     """How many images were answered, and how late."""
     latencies = list(camera.latencies.values())
+    if not latencies:
+        return f"none of {frames} images was answered"
     frame_ms = 1000 * seconds / len(latencies)
     p50, p99 = 1000 * np.percentile(latencies, (50, 99))
-    said = camera.diagnosis
+    said = defaultdict(lambda: "?", camera.diagnosis)
     return (
         f"{frames} images at {frames / seconds:.1f} a second, {len(latencies)} answered, one in "
         f"{frame_ms:.1f} ms\n"

@@ -36,7 +36,7 @@ from frame_memory import peak_megabytes
 from matplotlib.figure import Figure
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
-from terminal import check_new, command, config_of, run, whole_number
+from terminal import check_new, command, config_of, run
 
 import mots_ros.pipeline
 import mots_ros.trackers.searchtrack
@@ -50,6 +50,7 @@ from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.table import table
 from mots_ros.nets import checkpoint
 from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
+from mots_ros.parameter import whole_number
 from mots_ros.pipeline import Pipeline
 from mots_ros.progress import progress
 from mots_ros.ros.convert import to_frame, to_messages, to_rgb_message

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from terminal import whole_number
-
 from mots_ros.data import kitti_mots
 from mots_ros.data.drives import AnnotatedDrive
 from mots_ros.data.replica import ReplicaDrive
 from mots_ros.data.street import StreetDrive
+from mots_ros.parameter import whole_number
 
 STREETS, REPLICAS, ALL = "streets", "replicas", "all drives"
 

@@ -134,7 +134,8 @@ def case_of(
     label_image = compose_label_image(detections, ids, observation.letterbox, size)
     chosen = np.flatnonzero(detections.labels == label)
     class_id = CLASS_NAMES.index(class_name) + 1
-    truth = [item.rle for item in objects if item.class_id == class_id]
+    # Nobody sees a mask without pixels, which has no box.
+    truth = [item.rle for item in objects if item.class_id == class_id and box_of(item.rle, size)]
     regions = [item.rle for item in objects if item.class_id == IGNORE_CLASS]
     truth_boxes = np.array([box_of(rle, size) for rle in truth], np.float32).reshape(-1, 4)
     ignored = np.zeros(size, bool)

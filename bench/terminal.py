@@ -75,19 +75,6 @@ def check_new(path: Path | None) -> None:
         raise EvaluationError(f"{path.parent}: expected a folder for {path.name}")
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """For argparse: a whole number that is not below ``least``."""
-
-    def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} on, found '{text}'"
-            )
-        return int(text)
-
-    return parse
-
-
 def values_of(options: argparse.Namespace, unused: tuple[str, ...]) -> dict[str, Any]:
     """The parameters that --weights and --set give, by name.
 

@@ -14,6 +14,7 @@ from mots_ros.core.types import TrackedFrame
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
+from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.folding import fold_normalisation
 from mots_ros.nets.precision import PRECISIONS, best_precision
 from mots_ros.nets.search import SearchHead
@@ -52,13 +53,14 @@ def build_pipeline(config: Config) -> Pipeline:
         ConfigError: values that do not fit together or this machine.
         CheckpointError: a weights file is missing, damaged or of another network.
     """
-    head = build_head(config)
-    return Pipeline(build_detector(config.detector, head), build_tracker(config.tracker, head))
+    detector = build_detector(config.detector)
+    detector.head = build_head(config.tracker, detector.runner)
+    return Pipeline(detector, build_tracker(config.tracker, detector.head))
 
 
-def build_detector(config: DetectorConfig, head: Any = None) -> CenterNetDetector:
+def build_detector(config: DetectorConfig) -> CenterNetDetector:
     """A detector; those with the same weights, device and precision share one network."""
-    return CenterNetDetector(build_runner(config), config, head)
+    return CenterNetDetector(build_runner(config), config)
 
 
 def build_runner(config: DetectorConfig) -> NetworkRunner:
@@ -70,32 +72,28 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
     key = _version(weights), device, precision
     runner = _RUNNERS.get(key)
     if runner is None:
-        net = checkpoint.load(weights)
+        loaded = checkpoint.read(weights)
+        net = loaded.network()
         fold_normalisation(net)
         net.compute_in(precision)
-        runner = _RUNNERS[key] = NetworkRunner(net, device)
+        runner = _RUNNERS[key] = NetworkRunner(net, device, loaded.fingerprint())
     return runner
 
 
-def build_head(config: Config) -> Any:
-    """The tracker's own part of the network, if it has one.
+def build_head(tracker: TrackerConfig, runner: NetworkRunner) -> Any:
+    """The tracker's own part of the network, if it has one; it works beside the runner's network.
 
     Raises:
         CheckpointError: its weights file is missing, damaged or of another network or tracker.
     """
-    tracker = config.tracker
-    runner = build_runner(config.detector)
     if tracker.name == "searchtrack":
         return SearchHead(runner.net)
     path = head_path(tracker)
     if path is None:
         return None
-
-    def load() -> Any:
-        network = checkpoint.read(weights_path(config.detector.weights))
-        return head_file.load(path, tracker.name, network.fingerprint())
-
-    return runner.tracker_head(_version(path), load)
+    return runner.tracker_head(
+        _version(path), lambda: head_file.load(path, tracker.name, runner.fingerprint)
+    )
 
 
 def head_path(tracker: TrackerConfig) -> Path | None:
@@ -120,21 +118,29 @@ def reconfigure(pipeline: Pipeline, config: Config) -> list[TrackedFrame]:
 
     Returns the frames that the tracker of before still had to finish.
 
-    Raises CheckpointError where another tracker's head cannot be used; then nothing has changed.
+    Raises CheckpointError where another tracker's head cannot be used; then the tracker stays as it
+    is.
     """
     finished: list[TrackedFrame] = []
+    pipeline.detector.config = config.detector
     now = pipeline.tracker.config
     if config.tracker.name != now.name or head_path(config.tracker) != head_path(now):
-        head = build_head(config)
+        head = build_head(config.tracker, pipeline.detector.runner)
         finished = pipeline.exchange(build_tracker(config.tracker, head), head)
     pipeline.tracker.config = config.tracker
-    pipeline.detector.config = config.detector
     return finished
 
 
 def weights_path(weights: str) -> Path:
-    """A bare name lies in the package's models folder; anything else is a path."""
-    path = Path(weights).expanduser()
+    """A bare name lies in the package's models folder; anything else is a path.
+
+    Raises CheckpointError where there cannot be such a file.
+    """
+    try:
+        path = Path(weights).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{weights}: no such weights file ({error})") from error
     return path if "/" in weights else share("models") / path
 
 

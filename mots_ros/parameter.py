@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,16 @@ def setting(text: str) -> tuple[str, Any]:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text}: cannot read the value: {error}") from error
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """For argparse: a whole number that is not below ``least``."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} on, found '{text}'"
+            )
+        return int(text)
+
+    return parse

@@ -13,14 +13,16 @@ from mots_ros.trackers.base import Tracker
 class Detector(Protocol):
     """Finds objects in one frame.
 
-    ``device`` says where it computes. ``config`` may be replaced between two frames. Between
-    ``sleep`` and ``wake`` it keeps no memory of a GPU. What it does for a tracker may need later
-    frames: then it answers that much later, ``finish`` brings what still waits at a drive's end,
-    and ``forget`` drops it. ``head`` reads for the tracker; another one forgets.
+    ``device`` says where it computes; ``runner`` is the network beside which a head is built.
+    ``config`` may be replaced between two frames. Between ``sleep`` and ``wake`` it keeps no memory
+    of a GPU. What it does for a tracker may need later frames: then it answers that much later,
+    ``finish`` brings what still waits at a drive's end, and ``forget`` drops it. ``head`` reads for
+    the tracker; another one forgets.
     """
 
     class_names: tuple[str, ...]
     device: str
+    runner: Any
     config: DetectorConfig
     head: Any
 

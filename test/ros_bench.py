@@ -11,12 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from mots_ros.config import Config, DetectorConfig
 from mots_ros.core.types import Detections, Frame, TrackedFrame
+from mots_ros.detection.runner import NetworkRunner
+from small_net import small_net
 
 # Domains above 101 would use ports that Linux hands out to anybody.
 DOMAIN = 1 + os.getpid() % 101
@@ -29,6 +32,7 @@ class StubDetector:
 
     class_names = ("car", "pedestrian")
     device = "cpu"
+    runner = NetworkRunner(small_net(), torch.device("cpu"))
 
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config

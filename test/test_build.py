@@ -110,6 +110,39 @@ def test_another_tracker_takes_the_seat(config: Config) -> None:
     assert isinstance(pipeline.detector.head, SearchHead)
 
 
+def test_another_tracker_works_beside_the_network_that_runs(config: Config) -> None:
+    """Whatever became of its file since: training may have written another."""
+    pipeline = build_pipeline(config)
+    path = Path(config.detector.weights)
+    torch.manual_seed(1)
+    checkpoint.save(SearchTrackNet(SMALL), path)
+    os.utime(path, (1, 1))
+    reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
+    reconfigure(pipeline, config)
+    head = pipeline.detector.head
+    assert isinstance(head, SearchHead)
+    assert head._net is pipeline.detector.runner.net
+    path.unlink()
+    reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
+    assert isinstance(pipeline.tracker, SortTracker)
+
+
+def test_a_tracker_that_cannot_be_had_keeps_nothing_else_from_changing(config: Config) -> None:
+    pipeline = build_pipeline(config)
+    wrong = {"tracker.name": "dior", "tracker.head": "./absent.safetensors"}
+    changed = config.with_values({**wrong, "detector.score_threshold": 0.7})
+    with pytest.raises(CheckpointError, match=r"absent\.safetensors"):
+        reconfigure(pipeline, changed)
+    assert isinstance(pipeline.tracker, SearchTracker)
+    assert pipeline.detector.config.score_threshold == 0.7
+
+
+@pytest.mark.parametrize("weights", ["~no_such_user/a", "/" + 300 * "a"])
+def test_weights_that_cannot_be_a_file(weights: str) -> None:
+    with pytest.raises(CheckpointError, match="no such weights file"):
+        weights_path(weights)
+
+
 def test_detectors_with_the_same_weights_share_a_network(config: Config) -> None:
     """Who is not awake does not count: others would wait for its frames."""
     first, second = build_pipeline(config), build_pipeline(config)

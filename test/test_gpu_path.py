@@ -213,6 +213,15 @@ def test_what_was_recorded_is_replayed_for_every_frame(recorded: Recorded) -> No
     assert second[2].tolist() == [9, 12] and other_shape[0].tolist() == [10]
 
 
+def test_what_was_not_used_for_longest_makes_way(
+    monkeypatch: pytest.MonkeyPatch, recorded: Recorded
+) -> None:
+    monkeypatch.setattr("mots_ros.detection.recorded._KEPT", 2)
+    for count in (1, 2, 1, 4):
+        recorded(on_gpu(*range(count)))
+    assert [shape for ((shape,),) in zip(recorded._recordings, strict=True)] == [(1,), (4,)]
+
+
 def test_recordings_can_be_forgotten(recorded: Recorded) -> None:
     recorded(on_gpu(1, 2))
     recorded.forget()

@@ -133,6 +133,15 @@ def test_a_best_effort_camera_is_heard(ros: Ros) -> None:
         assert len(world.pipeline.frames) == 1
 
 
+def test_giving_way_to_best_effort_keeps_what_else_was_asked_for(ros: Ros) -> None:
+    ros("-p", "qos_overrides./image.subscription.depth:=7")
+    with World(qos=qos_profile_sensor_data) as world:
+        world.track(image_message(5))
+        (camera,) = world.tracker.get_subscriptions_info_by_topic("/image")
+        assert camera.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        assert world.tracker._worker._camera._subscription.qos_profile.depth == 7
+
+
 def test_compressed_images(ros: Ros) -> None:
     ros("-p", "node.image_transport:=compressed")
     picture = np.full((*SIZE, 3), (200, 100, 50), np.uint8)  # bgr
@@ -354,6 +363,86 @@ def test_a_tracker_that_cannot_be_had_is_refused(ros: Ros) -> None:
         assert world.pipeline.tracker.config.name == "searchtrack"
 
 
+def test_whatever_a_check_raises_is_a_refusal(
+    ros: Ros, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What escaped from it would end the node."""
+    ros()
+
+    def out_of_memory(*_: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("mots_ros.ros.node.build_head", out_of_memory)
+    with World() as world:
+        assert world.set("tracker.name", "siammot") == (False, "out of memory")
+        assert "Traceback" in capfd.readouterr().err
+        world.track(image_message(1))
+
+
+def test_stamps_that_stand_still_are_told(ros: Ros) -> None:
+    ros()
+    with World() as world:
+        for _ in range(3):
+            world.track(image_message(0))
+        world.until(lambda: world.health("repeated_stamps") == "2")
+        troubles = [
+            status for status in world.neighbour.statuses if "stamp of the one" in status.message
+        ]
+        assert {status.level for status in troubles} == {DiagnosticStatus.WARN}
+
+
+def test_what_waits_is_answered_when_it_is_deactivated(ros: Ros, monkeypatch: Any) -> None:
+    """Also where the next image is in work just then."""
+    ros()
+    monkeypatch.setattr("test_ros_tracker_node.StubPipeline", LookingAhead)
+    with World() as world:
+        world.neighbour.images.publish(image_message(1))
+        world.until(lambda: len(world.pipeline.frames) == 1)
+        with world.pipeline.gate:
+            world.neighbour.images.publish(image_message(2))
+            world.until(lambda: world.tracker._health._counts["received"] == 2)
+            mailbox = world.tracker._worker._mailbox
+            world.until(lambda: mailbox._item is None)
+            mailbox.close()
+        assert world.tracker.trigger_deactivate() == SUCCESS
+        world.until(lambda: len(world.neighbour.masks) == 2)
+        assert world.tracker._health._counts["processed"] == 2
+
+
+def test_a_failed_activation_leaves_nothing_behind(ros: Ros) -> None:
+    ros("-p", "qos_overrides./image.subscription.reliability:=bogus")
+    node = TrackerNode(StubPipeline)  # type: ignore[arg-type]
+    with Bench(node):
+        for _ in range(2):
+            assert not node.start()
+            assert node.count_publishers("mots_tracker/detections") == 0
+            assert node.count_subscribers("image") == 0
+
+
+def test_an_inactive_node_tells_whether_it_could_be_active(ros: Ros) -> None:
+    ros()
+    errors = [ValueError("no such weights file")]
+
+    def build(config: Config) -> StubPipeline:
+        if errors:
+            raise errors.pop()
+        return StubPipeline(config)
+
+    node = TrackerNode(build)  # type: ignore[arg-type]
+    with Bench(node):
+        assert not node.start()
+        status = node._health.report("tracker", active=False)
+        assert status.level == DiagnosticStatus.ERROR
+        assert status.message == "ValueError: no such weights file"
+        assert node.start()
+        node._health.processed(0.01, tracks=3)
+        assert node.trigger_deactivate() == SUCCESS
+        status = node._health.report("tracker", active=False)
+        assert (status.level, status.message) == (DiagnosticStatus.OK, "not active")
+        values = {pair.key: pair.value for pair in status.values}
+        assert values["tracks"] == "0" and "latency_p50_ms" not in values
+
+
 def test_reset_ends_all_tracks_with_the_next_frame(ros: Ros) -> None:
     ros()
     with World() as world:
@@ -494,8 +583,13 @@ def test_what_is_dumped_loads_again(ros: Ros, tmp_path: Path) -> None:
 
 
 def test_quality_of_service_can_be_overridden(ros: Ros) -> None:
-    ros("-p", "qos_overrides./image.subscription.reliability:=best_effort")
+    ros(
+        *("-p", "qos_overrides./image.subscription.reliability:=best_effort"),
+        *("-p", "qos_overrides./diagnostics.publisher.reliability:=best_effort"),
+    )
     with World() as world:
+        (diagnostics,) = world.tracker.get_publishers_info_by_topic("/diagnostics")
+        assert diagnostics.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
         (camera,) = world.tracker.get_subscriptions_info_by_topic("/image")
         assert camera.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
         depth = world.tracker.get_parameter("qos_overrides./mots_tracker/masks.publisher.depth")

@@ -95,3 +95,20 @@ def test_an_error_reaches_everybody_and_the_next_frame_is_fine() -> None:
     with pytest.raises(ValueError, match=r"expected an image of \(64, 96\)"):
         runner(picture(0, (32, 64)), PLAIN)
     runner(picture(0), PLAIN)
+
+
+def test_a_detector_may_be_collected_while_the_network_is_busy() -> None:
+    """Its end comes in whichever thread collects garbage, which may be the one at work."""
+    runner = NetworkRunner(small_net(), CPU)
+    runner.join()
+    runner.join()
+
+    def work() -> None:
+        with runner._network:
+            runner.leave()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5.0)
+    assert not thread.is_alive()
+    assert runner._users == 1

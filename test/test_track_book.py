@@ -183,7 +183,7 @@ def test_ids_are_not_given_again_after_clearing():
         (FRAME_NS, 1.0),
         (2 * FRAME_NS, 2.0),
         (FRAME_NS // 4, 0.25),
-        (0, 0.0),
+        (0, 1.0),
         (-FRAME_NS, 0.0),
         (3600 * 10**9, 10.0),
     ],

@@ -28,6 +28,7 @@ class Waiting:
     """Sees one car that never moves, with a score that falls, each frame when the next is there."""
 
     class_names = ("car", "pedestrian")
+    runner = head = None
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -57,8 +58,8 @@ class Waiting:
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     waiting = Waiting()
-    monkeypatch.setattr(tune, "build_detector", lambda config, head: waiting)
-    monkeypatch.setattr(tune, "build_head", lambda config: None)
+    monkeypatch.setattr(tune, "build_detector", lambda config: waiting)
+    monkeypatch.setattr(tune, "build_head", lambda *_: None)
     return waiting
 
 

@@ -49,7 +49,7 @@ from mots_ros.evaluation.folder import (
     write_scores,
 )
 from mots_ros.evaluation.sequence import is_finished
-from mots_ros.parameter import ConfigError, setting
+from mots_ros.parameter import ConfigError, setting, whole_number
 
 RELINK_SIMILARITY = 0.8
 """How alike two tracks must look to be one, unless told (DIOR's theta_1)."""
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _refuse_contradictions(parser, options)
     try:
         reports = _evaluate(options)
-    except (AnnotationError, ConfigError, DriveError, EvaluationError) as error:
+    except (AnnotationError, ConfigError, DriveError, EvaluationError, OSError) as error:
         parser.exit(2, f"evaluate: error: {' '.join(str(error).split())}\n")
     except KeyboardInterrupt:
         parser.exit(130, "evaluate: stopped; the same command with --resume goes on from here\n")
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=whole_number(1),
         metavar="N",
         help="sequences to work on at once, each on one core unless detector.threads says more; "
         "default: one for every core, and one at a time on a GPU; scores do not depend on it",
@@ -315,11 +315,11 @@ def _config(options: argparse.Namespace) -> Config:
 
 def _check_weights(config: Config) -> None:
     # Imported late: torch takes seconds to load, and results as text need none.
-    from mots_ros.build import build_head
+    from mots_ros.build import build_head, build_runner
     from mots_ros.nets.checkpoint import CheckpointError
 
     try:
-        build_head(config)
+        build_head(config.tracker, build_runner(config.detector))
     except CheckpointError as error:
         raise EvaluationError(str(error)) from error
 
@@ -341,12 +341,6 @@ def _similarity(text: str) -> float:
     if not -1 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a cosine from -1 to 1, found '{text}'")
     return value
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
-    return int(text)
 
 
 if __name__ == "__main__":

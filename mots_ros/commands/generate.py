@@ -49,10 +49,10 @@ def generate(drive: AnnotatedDrive, out: Path, calibration: Calibration | None =
     annotation = out.parent / "instances_txt" / f"{out.name}.txt"
     if annotation.exists():
         raise DriveError(f"{annotation} exists; it is not overwritten")
+    annotation.parent.mkdir(exist_ok=True)
     objects = _Objects()
     frames = objects.seen_in(progress(drive, len(drive), "Rendering"))
     write_drive(out, frames, calibration)
-    annotation.parent.mkdir(exist_ok=True)
     write(annotation, Annotation(objects.size, objects.frames))
     return annotation
 

@@ -61,6 +61,7 @@ class _Playback:
     """A detector that says again what one saw."""
 
     device = "cpu"
+    runner = None
     config = DetectorConfig()
     head = None
 

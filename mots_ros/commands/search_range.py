@@ -67,6 +67,9 @@ def _number(name: str, text: str) -> float:
     """One end of a range, checked as a value of the parameter."""
     entry = parameters()[name]
     is_list = isinstance(entry.default, tuple)
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
     value = checked(name, entry, [value] if is_list else value)
     return value[0] if is_list else value

@@ -21,7 +21,12 @@ import yaml
 from tqdm import tqdm
 
 from mots_ros.build import build_detector, build_head, build_tracker
-from mots_ros.commands.evaluation_job import EvaluationJob, open_drive, repeatable
+from mots_ros.commands.evaluation_job import (
+    EvaluationJob,
+    open_drive,
+    read_inputs,
+    repeatable,
+)
 from mots_ros.commands.recorded_drive import RecordedDrive
 from mots_ros.commands.search_range import SearchRange
 from mots_ros.config import Config, load_config
@@ -31,7 +36,7 @@ from mots_ros.data.track_text import FORMATS, file_of, recognise
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.scores import Measures, class_scores, combine
 from mots_ros.nets.checkpoint import CheckpointError
-from mots_ros.parameter import ConfigError, setting
+from mots_ros.parameter import ConfigError, setting, whole_number
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,8 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", choices=FORMATS, help="of the ground truth, where its content does not tell"
     )
-    parser.add_argument("--trials", type=int, default=250, help="(default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other trials")
+    parser.add_argument(
+        "--trials", type=whole_number(1), default=250, help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="another seed, other trials"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="ROS parameter file to write; must not exist"
     )
@@ -103,8 +112,11 @@ def _tune(options: argparse.Namespace) -> None:
     config = load_config(options.config) if options.config else Config()
     config = config.with_values(dict(map(setting, options.set)))
     jobs = _jobs(options)
-    head = build_head(config)
-    detector = build_detector(repeatable(config).detector, head)
+    for job in jobs:
+        # Whatever is wrong should be told before the detector has seen all the others.
+        read_inputs(job)
+    detector = build_detector(repeatable(config).detector)
+    detector.head = head = build_head(config.tracker, detector.runner)
     with tqdm(desc="images", total=sum(job.steps for job in jobs), disable=None) as bar:
         drives = [RecordedDrive.of(job, detector, bar.update) for job in jobs]
 

@@ -121,6 +121,12 @@ class WindowedMasks:
         parts = [self._parts[i] for i in chosen.tolist()]
         return WindowedMasks(parts, self._corners[chosen], self.shape[1:], self._shift)
 
+    def joined(self, others: WindowedMasks) -> WindowedMasks:
+        """See ``CompactMasks.joined``."""
+        corners = np.concatenate([self._corners, others._corners])
+        parts = [*self._parts, *others._parts]
+        return WindowedMasks(parts, corners, self.shape[1:], self._shift)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         masks = np.zeros(self.shape, dtype or np.float32)
         for mask, part, (x, y) in zip(masks, self._parts, self._corners.tolist(), strict=True):

@@ -43,10 +43,12 @@ class TrackBook:
         """Bring every live track to the frame of ``stamp_ns`` and return them, oldest first.
 
         The configured frame rate turns time into the frames that the motion filter counts, and that
-        a track may miss. A stamp before the last one counts as the same moment.
+        a track may miss. A stamp before the last one counts as the same moment, the same stamp as
+        the next frame: there are cameras that set none.
         """
-        elapsed = 0 if self._stamp_ns is None else stamp_ns - self._stamp_ns
-        frames = max(elapsed * config.frame_rate / 1e9, 0.0)
+        frames = 0.0
+        if self._stamp_ns is not None and stamp_ns >= self._stamp_ns:
+            frames = (stamp_ns - self._stamp_ns) * config.frame_rate / 1e9 or 1.0
         dt = min(frames, _LONGEST_STEP)
         self._skipped = max(round(frames) - 1, 0)
         self._stamp_ns = stamp_ns

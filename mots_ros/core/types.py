@@ -53,6 +53,9 @@ class CompactMasks(Protocol):
     def __getitem__(self, index: NDArray[Any]) -> CompactMasks:
         """Those at ``index`` (integer positions or a boolean mask), in that order."""
 
+    def joined(self, others: Any) -> CompactMasks:
+        """These and then others, of the same kind and map."""
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray: ...
 
     def painted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ class BagDrive:
     @property
     def name(self) -> str:
         """The bag's name without the ending of a file."""
-        path = self.path.absolute()
+        path = Path(os.path.abspath(self.path))
         return path.name if path.is_dir() else path.stem
 
     @property

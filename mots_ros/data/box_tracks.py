@@ -50,14 +50,17 @@ def read_kitti(path: Path, *, is_truth: bool, length: int | None = None) -> BoxT
     Raises AnnotationError where the file cannot be read or a line is none of the format.
     """
     most = KITTI_FIELDS if is_truth else KITTI_FIELDS + 1
+    count = 0
 
     def parse(text: str) -> _Parsed:
+        nonlocal count
         fields = text.split()
-        if not KITTI_FIELDS <= len(fields) <= most:
+        count = count or len(fields)
+        if not KITTI_FIELDS <= len(fields) <= most or len(fields) != count:
             raise _Fault(
                 f"expected {KITTI_FIELDS} fields (frame id type truncated occluded alpha left top "
-                f"right bottom ...{'' if is_truth else ', maybe a score at last'}), found "
-                f"{len(fields)}"
+                f"right bottom ...{'' if is_truth else ', maybe a score at last, in all lines'}), "
+                f"found {len(fields)}"
             )
         frame, track_id, kind = _whole(fields[0], "frame"), _whole(fields[1], "id"), fields[2]
         # KITTI's description of its format has a longer name than its files.
@@ -93,6 +96,8 @@ def read_mot(path: Path, *, is_truth: bool, length: int | None = None) -> BoxTra
                 f"{',class' if is_truth else ''},...), in all lines as many, found {len(fields)}"
             )
         frame, track_id = _whole(fields[0], "frame"), _whole(fields[1], "id")
+        if track_id < 0:
+            raise _Fault(f"expected an id from 0 on, found {track_id}: is this no track at all?")
         width, height = [_number(value) for value in fields[2:]][2:4]
         if min(width, height) <= 0:
             raise _Fault(f"expected a width and height above 0, found {width:g} and {height:g}")
@@ -103,6 +108,15 @@ def read_mot(path: Path, *, is_truth: bool, length: int | None = None) -> BoxTra
         return _Parsed(frame, str(track_id), (str(track_id), *fields[2:]))
 
     return _read(path, parse, 1, length)
+
+
+def is_wanted(line: Line, is_kitti: bool) -> bool:
+    """Whether a line of ground truth is an object that results should have; others only explain
+    what is no false alarm."""
+    if is_kitti:
+        return line[1] in ("Car", "Pedestrian")
+    has_class = len(line) + 1 != MOT15_FIELDS
+    return float(line[5]) != 0 and not (has_class and float(line[6]) != 1)
 
 
 def kitti_from_mot(tracks: Mapping[str, BoxTracks]) -> BoxTracks:

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from mots_ros.core.types import Image
 from mots_ros.data.drives import DriveError
 
+AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""Colour images without the rotation that a camera noted beside the pixels (EXIF)."""
 
-def read_rgb(path: Path) -> Image:
+
+def read_rgb(path: Path, mode: int = cv2.IMREAD_COLOR) -> Image:
     """The colour image [H, W, 3] in a file; raises DriveError where there is none."""
-    image = read_values(path, cv2.IMREAD_COLOR)
+    image = read_values(path, mode)
     rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
     return rgb
 

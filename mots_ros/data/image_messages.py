@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rosbags.image import message_to_cvimage
 
 from mots_ros.core.types import Image, LabelImage
+from mots_ros.data.image_files import AS_STORED
 
 Convert = Callable[[Any, str], NDArray[Any]]
 
@@ -100,7 +101,7 @@ def _described(message: Any, topic: str) -> str:
 
 def _decompressed(message: Any, topic: str) -> Image:
     try:
-        image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(message.data, np.uint8), AS_STORED)
     except cv2.error:
         image = None
     if image is None:

@@ -7,6 +7,7 @@ the numbers is a gap in time.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,14 +86,16 @@ def open_folder(source: Path | str) -> FolderDrive:
     if not source.is_dir():
         found = "a file" if source.exists() else "nothing"
         raise DriveError(f"{source}: expected a folder with {_LAYOUTS}, found {found}")
+    # Names come from paths, which may end with "..".
+    source = Path(os.path.abspath(source))
     # A raw recording may be named by itself or by a folder on the way to its images.
-    for root in (source.absolute(), *source.absolute().parents[:2]):
+    for root in (source, *source.parents[:2]):
         images = root / "image_02" / "data"
-        if images.is_dir() and source.absolute() in (root, images.parent, images):
+        if images.is_dir() and source in (root, images.parent, images):
             return _raw(root)
     if (source / _MOT_IMAGES).is_dir():
         source = source / _MOT_IMAGES
-    return _mot_sequence(source) if source.absolute().name == _MOT_IMAGES else _sequence(source)
+    return _mot_sequence(source) if source.name == _MOT_IMAGES else _sequence(source)
 
 
 def _raw(root: Path) -> FolderDrive:
@@ -114,7 +117,7 @@ def _raw(root: Path) -> FolderDrive:
 def _sequence(folder: Path) -> FolderDrive:
     """A sequence of KITTI tracking, or just images."""
     files = numbered_images(folder)
-    camera, name = folder.absolute().parent, folder.absolute().name
+    camera, name = folder.parent, folder.name
     calibration = camera.parent / "calib" / f"{name}.txt"
     return FolderDrive(
         name,
@@ -130,7 +133,7 @@ def _mot_sequence(images: Path) -> FolderDrive:
     """A sequence of MOT Challenge."""
     files = numbered_images(images)
     return FolderDrive(
-        images.absolute().parent.name,
+        images.parent.name,
         tuple(files.values()),
         _stamps_by_number(files),
         first_number=1,

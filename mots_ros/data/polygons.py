@@ -29,7 +29,7 @@ from mots_ros.data import rle
 from mots_ros.data.checksum import checksum
 from mots_ros.data.drives import DriveError
 from mots_ros.data.filmed import FilmedPhoto
-from mots_ros.data.image_files import read_rgb
+from mots_ros.data.image_files import AS_STORED, read_rgb
 from mots_ros.data.kitti_mots import IGNORE_CLASS, IGNORE_ID, MAX_INSTANCES, AnnotationError
 
 _CLASSES = {"person": 2, "car": 1, "bus": IGNORE_CLASS, "truck": IGNORE_CLASS}
@@ -123,7 +123,7 @@ def _load_labelled(photo: Path, labels: Path) -> tuple[Image, LabelImage]:
 def _load_coco(
     photo: Path, annotations: Path, size: tuple[int, int], shapes: Sequence[_Shape]
 ) -> tuple[Image, LabelImage]:
-    image = read_rgb(photo)
+    image = read_rgb(photo, AS_STORED)
     if image.shape[:2] != size:
         raise DriveError(
             f"{photo}: expected {size[1]} x {size[0]} pixels (width x height), which {annotations} "

@@ -7,6 +7,7 @@ Files of sequences are ``<sequence>.txt`` in one folder, or ``<sequence>/gt/gt.t
 from __future__ import annotations
 
 import configparser
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +107,11 @@ def files_in(path: Path, role: str = "gt") -> dict[str, Path]:
     Raises AnnotationError where there are none.
     """
     inner = Path(role, f"{role}.txt")
+    whole = Path(os.path.abspath(path))
     if path.is_file():
-        of_sequence = path.absolute().parts[-2:] == inner.parts
-        return {path.absolute().parents[1].name if of_sequence else path.stem: path}
+        return {whole.parents[1].name if whole.parts[-2:] == inner.parts else path.stem: path}
     if (path / inner).is_file():
-        return {path.absolute().name: path / inner}
+        return {whole.name: path / inner}
     found = {file.stem: file for file in path.glob("*.txt")}
     found |= {file.parents[1].name: file for file in path.glob(f"*/{inner}")}
     if not found:

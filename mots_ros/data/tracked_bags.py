@@ -69,9 +69,9 @@ class TrackedBag:
     def _detections_of(self, message: Any, topic: str) -> TrackedDetections:
         found = message.detections
         try:
-            ids = [int(item.id) for item in found]
+            ids = np.array([int(item.id) for item in found], np.int64)
             labels = [self.class_names.index(_best(item).class_id) for item in found]
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             raise DriveError(
                 f"{self.path}: a message on {topic} is no result of the tracker: expected a whole "
                 f"number as id and one of {', '.join(self.class_names)} as class of every detection"
@@ -90,7 +90,7 @@ class TrackedBag:
             np.array([_best(item).score for item in found], np.float32),
             np.array(labels, np.int64),
         )
-        return TrackedDetections(np.array(ids, np.int64), detections)
+        return TrackedDetections(ids, detections)
 
 
 def _best(detection: Any) -> Any:

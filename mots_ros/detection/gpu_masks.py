@@ -29,6 +29,10 @@ class GpuMasks:
         chosen = torch.from_numpy(index.copy()).to(self._probability.device)
         return GpuMasks(self._probability[chosen], self._shift)
 
+    def joined(self, others: GpuMasks) -> GpuMasks:
+        """See ``CompactMasks.joined``."""
+        return GpuMasks(torch.cat((self._probability, others._probability)), self._shift)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         return np.asarray(self._probability.cpu(), dtype)
 

@@ -58,7 +58,8 @@ class Recorded:
                 self._refused = True
                 logging.getLogger(__name__).warning("going on without a CUDA graph: %s", error)
                 return self._work(*given)
-        recording = self._recordings[shapes]
+        # The last one used is the last to go.
+        recording = self._recordings[shapes] = self._recordings.pop(shapes)
         for here, tensor in zip(recording.given, given, strict=True):
             if tensor is not None:
                 here.copy_(tensor)

@@ -38,18 +38,22 @@ class NetworkRunner:
     Several threads may call it. It stays on the device as long as somebody uses it: between the
     last ``leave`` and the next ``join`` it keeps no memory of a GPU. So do the trackers' heads that
     live beside it.
+
+    fingerprint: of the network's checkpoint, by which heads know it.
     """
 
-    def __init__(self, net: SearchTrackNet, device: torch.device) -> None:
+    def __init__(self, net: SearchTrackNet, device: torch.device, fingerprint: str = "") -> None:
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self.fingerprint = fingerprint
         self._backbone = Recorded(self._before_heads)
         self._heads = Recorded(self._after_features)
         self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
         self._arrival = threading.Condition()
-        self._network = threading.Lock()
+        # Reentrant, for a detector that is forgotten leaves in whichever thread collects garbage.
+        self._network = threading.RLock()
 
     def join(self) -> None:
         """From now on there is one camera more."""

@@ -88,5 +88,5 @@ def _text(form: TextFormat, tracks: BoxTracks) -> str:
 
 
 def _small(ids: dict[str, int], track_id: str) -> str:
-    """The number of an id; negative ones, which say that there is none, stay."""
+    """The number of an id; KITTI's negative ones, which say that there is none, stay."""
     return track_id if int(track_id) < 0 else str(ids.setdefault(track_id, len(ids) + 1))

@@ -82,7 +82,7 @@ def save_tracks_plot(
         axes.spines[["top", "right"]].set_visible(False)
         for frame in unanswered:
             axes.axvspan(frame, frame + 1, **_UNANSWERED)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     legend = [
         Patch(color=_MISSED, label="missed"),
         Line2D([], [], **_SWITCH, label="id switch"),

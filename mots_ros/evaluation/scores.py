@@ -39,7 +39,8 @@ class ClassScores:
     """The scores of one class.
 
     Scores are in percent and at most 100; only motsa and smotsa can fall below 0. They are NaN
-    where the ground truth has no object of the class. The counts are those of matches at an IoU of
+    where the ground truth has no object of the class, loc_a and motsp where nothing matches. The
+    counts are those of matches at an IoU of
     at least 0.5; false alarms inside ignore regions count nowhere. Tracked mostly, partly and
     hardly at all are objects of which more than 80 %, 20 to 80 % and less are matched. On boxes,
     smotsa, motsa and motsp are what is called sMOTA, MOTA and MOTP.
@@ -120,14 +121,15 @@ def class_scores(measures: Measures) -> ClassScores:
     count = measures["Count"]
     # TrackEval fills in zeros and ones where nothing can be measured.
     percent = 100.0 if count["GT_Dets"] > 0 else math.nan
+    of_matches = percent if hota["HOTA_TP"].any() else math.nan
     return ClassScores(
         hota=percent * float(hota["HOTA"].mean()),
         det_a=percent * float(hota["DetA"].mean()),
         ass_a=percent * float(hota["AssA"].mean()),
-        loc_a=percent * float(hota["LocA"].mean()),
+        loc_a=of_matches * float(hota["LocA"].mean()),
         smotsa=percent * float(clear["sMOTA"]),
         motsa=percent * float(clear["MOTA"]),
-        motsp=percent * float(clear["MOTP"]),
+        motsp=(percent if clear["CLR_TP"] else math.nan) * float(clear["MOTP"]),
         idf1=percent * float(identity["IDF1"]),
         id_switches=int(clear["IDSW"]),
         fragmentations=int(clear["Frag"]),

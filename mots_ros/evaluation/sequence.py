@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
-
-import cv2
 
 from mots_ros.core.types import Image
 from mots_ros.data import box_tracks, kitti_mots, mot_challenge
@@ -17,6 +16,7 @@ from mots_ros.evaluation import contact_sheet
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.matching import FrameMatches, match
 from mots_ros.evaluation.numbering import NumberedDrive
+from mots_ros.evaluation.pictures import write_picture
 from mots_ros.evaluation.plots import save_tracks_plot
 from mots_ros.evaluation.results import Results, TextResults
 from mots_ros.evaluation.scores import Measures, Values, measure
@@ -51,12 +51,14 @@ def write_sequence(
 
     Raises EvaluationError where truth, results and images do not fit together.
     """
-    unanswered = _unanswered(results, truth, images)
+    unanswered = _unanswered(results, truth, images, form)
     reported, track_ids = _reported(folder, name, results, form, truth is not None)
     measures = None if truth is None else measure(truth, reported, length, form, name)
     matches: list[FrameMatches] = []
     pictures = folder / _SEQUENCES / name
-    pictures.mkdir(parents=True, exist_ok=True)
+    # Pictures of other results might remain.
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)
     if isinstance(truth, Annotation) and isinstance(reported, Annotation):
         matches = match(truth, reported.only(form.class_names), length)
         plot = pictures / "tracks.png"
@@ -70,8 +72,7 @@ def write_sequence(
         places = contact_sheet.choose_frames(counts, shown, track_ids)
         remarks = {images.numbers[place]: said for place, said in places.items()}
         sheet = _contact_sheet(images, results, remarks, truth, matches)
-        path = pictures / "contact_sheet.png"
-        cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        write_picture(pictures / "contact_sheet.png", sheet)
     if measures is not None:
         write_json(pictures / _TRACKEVAL, plain(measures))
     of_classes = None if measures is None else scored(measures, form.has_masks)
@@ -95,7 +96,9 @@ def is_finished(folder: Path, name: str, made_from: Iterable[Path] = ()) -> bool
     """Whether ``write_sequence`` came to its end after what it was made from changed last."""
     summary = folder / _SEQUENCES / name / _SUMMARY
     return summary.is_file() and all(
-        path.stat().st_mtime_ns <= summary.stat().st_mtime_ns for path in made_from
+        file.stat().st_mtime_ns <= summary.stat().st_mtime_ns
+        for path in made_from
+        for file in (path, *path.rglob("*"))
     )
 
 
@@ -111,7 +114,10 @@ def read_sequences(folder: Path) -> Iterator[tuple[Summary, dict[str, Measures]]
 
 
 def _unanswered(
-    results: Results | TextResults | BoxTracks, truth: Tracks | None, images: NumberedDrive | None
+    results: Results | TextResults | BoxTracks,
+    truth: Tracks | None,
+    images: NumberedDrive | None,
+    form: TextFormat,
 ) -> list[int]:
     """Frames without a result; of text, which has no line for empty frames, those with objects."""
     if isinstance(results, Results):
@@ -120,8 +126,14 @@ def _unanswered(
         return []
     answered = results.frames if isinstance(results, BoxTracks) else results
     if isinstance(truth, Annotation):
-        truth = truth.without_ignored()
-    return [frame for frame in truth.frames if frame not in answered]
+        wanted = list(truth.without_ignored().frames)
+    else:
+        wanted = [
+            frame
+            for frame, lines in truth.frames.items()
+            if any(box_tracks.is_wanted(line, form == KITTI) for line in lines)
+        ]
+    return [frame for frame in wanted if frame not in answered]
 
 
 def _reported(

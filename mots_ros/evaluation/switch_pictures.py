@@ -22,6 +22,7 @@ from mots_ros.data.rle import box_of, decode
 from mots_ros.evaluation import overlay
 from mots_ros.evaluation.matching import FrameMatches, IdSwitch, object_name
 from mots_ros.evaluation.palette import colour_of
+from mots_ros.evaluation.pictures import write_picture
 from mots_ros.evaluation.switches import RankedSwitch, mask_of, worst_switches
 
 _TILE = (180, 240)  # height and width, 3 to 4
@@ -67,8 +68,7 @@ def save_worst_switches(
     for rank, strip in enumerate((strip for strip in strips if strip.shown), start=1):
         folder.mkdir(parents=True, exist_ok=True)
         files.append(folder / f"{rank}_{strip.file_name}")
-        picture = cv2.cvtColor(strip.picture(), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(files[-1]), picture, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+        write_picture(files[-1], strip.picture(), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
     return files
 
 

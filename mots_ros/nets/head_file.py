@@ -64,9 +64,8 @@ def load(path: Path, tracker: str, fingerprint: str | None) -> Any:
     try:
         numbers = json.loads(header["spec"])
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in numbers.items()}
-        spec = spec_type(**values)
-    except (TypeError, ValueError, KeyError) as error:
+        head = head_type(spec_type(**values))
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
-    head = head_type(spec)
     fill(head, weights, path)
     return head.eval()

@@ -32,15 +32,21 @@ def roi_align(
     y = _points(boxes[:, 1], boxes[:, 3], rows * samples) * (2 / height) - 1
     shape = (len(boxes), rows * samples, columns * samples)
     points = torch.stack((x[:, None, :].expand(shape), y[:, :, None].expand(shape)), dim=-1)
+    if len(features) == 1:
+        # Asking whose box is whose would wait for a GPU.
+        return _sampled(features, points, samples)
     regions = features.new_zeros(len(boxes), features.shape[1], rows, columns)
     for number in frame.unique().tolist():
         chosen = frame == number
-        sampled = F.grid_sample(
-            features[number : number + 1], points[chosen].flatten(0, 1)[None], align_corners=False
-        )
-        sampled = sampled[0].unflatten(1, (-1, rows * samples)).transpose(0, 1)
-        regions[chosen] = F.avg_pool2d(sampled, samples)
+        regions[chosen] = _sampled(features[number : number + 1], points[chosen], samples)
     return regions
+
+
+def _sampled(features: Tensor, points: Tensor, samples: int) -> Tensor:
+    """The grids [N, C, rows, columns] of one map's boxes, of points [N, rows, columns, 2] in it."""
+    sampled = F.grid_sample(features, points.flatten(0, 1)[None], align_corners=False)
+    grids = sampled[0].unflatten(1, points.shape[:2]).transpose(0, 1)
+    return F.avg_pool2d(grids, samples)
 
 
 def _points(low: Tensor, high: Tensor, count: int) -> Tensor:

@@ -54,7 +54,9 @@ class CameraSubscription:
         self._node.get_logger().info(
             f"{self.topic} is published with best effort; images may get lost on the way"
         )
+        quality = self._subscription.qos_profile
+        quality.reliability = ReliabilityPolicy.BEST_EFFORT
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._node.create_subscription(
-            self._message_type, self._topic, self._callback, newest(ReliabilityPolicy.BEST_EFFORT)
+            self._message_type, self._topic, self._callback, quality
         )

@@ -29,6 +29,7 @@ class Health:
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES_KEPT)
         self._tracks = 0
         self._last_error = ""
+        self._unusable = ""
         self._reported_at = time.monotonic()
         self._reported: Counter[str] = Counter()
 
@@ -47,6 +48,10 @@ class Health:
             self._bad[reason] += 1
             self._last_error = error
 
+    def repeated_stamp(self) -> None:
+        """An image had the stamp of the one before."""
+        self._count("repeated_stamps")
+
     def failed(self, error: str, where: str, frames: int = 1) -> bool:
         """Good messages could not be processed; returns whether nothing failed there before."""
         with self._lock:
@@ -63,6 +68,14 @@ class Health:
             self._latencies_ms.append(1000.0 * latency_s)
             self._tracks = tracks
 
+    def rests(self, unusable: str = "") -> None:
+        """Nothing is tracked now; ``unusable`` says why nothing can be."""
+        with self._lock:
+            self._tracks = 0
+            self._latencies_ms.clear()
+            self._unusable = unusable
+            self._last_error = unusable or self._last_error
+
     def report(self, name: str, active: bool) -> DiagnosticStatus:
         """The state of things, and the start of the next interval."""
         with self._lock:
@@ -71,11 +84,13 @@ class Health:
             rate = recent["processed"] / max(now - self._reported_at, 1e-3)
             self._reported_at, self._reported = now, self._counts.copy()
             level, summary = _judged(recent, rate) if active else _INACTIVE
+            if self._unusable:
+                level, summary = DiagnosticStatus.ERROR, self._unusable
             values = {"rate_hz": f"{rate:.1f}"}
             if self._latencies_ms:
                 p50, p99 = np.percentile(self._latencies_ms, (50, 99))
                 values |= {"latency_p50_ms": f"{p50:.1f}", "latency_p99_ms": f"{p99:.1f}"}
-            for key in ("received", "processed", "dropped", "bad", "failed"):
+            for key in ("received", "processed", "dropped", "bad", "failed", "repeated_stamps"):
                 values[key] = str(self._counts[key])
             for reason, count in sorted(self._bad.items()):
                 values[f"bad: {reason}"] = str(count)
@@ -105,6 +120,7 @@ def _judged(recent: Counter[str], rate: float) -> tuple[bytes, str]:
             ("bad", "bad messages"),
             ("failed", "frames failed"),
             ("dropped", "frames dropped"),
+            ("repeated_stamps", "images with the stamp of the one before"),
         )
         if recent[key]
     ]

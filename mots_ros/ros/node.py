@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from traceback import format_exception
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo, VisionClass
 
@@ -57,11 +60,11 @@ class TrackerNode(LifecycleNode):
             self,
             parameters.declare(self),
             self._check,
-            lambda _: self._publish_label_info(),
+            self._publish_label_info,
         )
         self._health = Health()
-        self._label_info = self.create_publisher(LabelInfo, "~/label_info", LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QUEUE)
+        self._label_info = self._publisher(LabelInfo, "~/label_info", LATCHED)
+        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", QUEUE)
         self.create_service(Trigger, "~/reset", self._reset)
         # Diagnostics keep coming while simulated time stands still.
         self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -108,17 +111,22 @@ class TrackerNode(LifecycleNode):
         self._stop(_PATIENCE_S)
         super().destroy_node()
 
+    def _publisher(self, message_type: type, topic: str, qos: QoSProfile) -> Publisher:
+        overriding = QoSOverridingOptions.with_default_policies()
+        return self.create_publisher(message_type, topic, qos, qos_overriding_options=overriding)
+
     def _attempt(self, work: Callable[[], None]) -> TransitionCallbackReturn:
         """Do the work of a transition; rclpy would swallow what it raises."""
         try:
             work()
-        except ValueError as error:
-            self.get_logger().fatal(f"{error}{origin(error)}")
         except Exception as error:
-            self.get_logger().fatal("".join(traceback.format_exception(error)))
-        else:
-            return SUCCESS
-        return FAILURE
+            self._health.rests(f"{type(error).__name__}: {error}")
+            known = isinstance(error, ValueError)
+            text = f"{error}{origin(error)}" if known else "".join(format_exception(error))
+            self.get_logger().fatal(text)
+            return FAILURE
+        self._health.rests()
+        return SUCCESS
 
     def _load(self) -> None:
         self._pipeline = self._build(self._live.current)
@@ -138,6 +146,7 @@ class TrackerNode(LifecycleNode):
             self._worker = None
             if not self.abandoned:
                 self._pipeline.sleep()
+            self._health.rests()
 
     def _reset(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
         answer.success = self._worker is not None
@@ -149,7 +158,7 @@ class TrackerNode(LifecycleNode):
     def _check(self, config: Config) -> None:
         """Raise CheckpointError where another tracker is wanted that cannot be had."""
         if self._pipeline and head_path(config.tracker) != head_path(self._live.current.tracker):
-            build_head(config)
+            build_head(config.tracker, self._pipeline.detector.runner)
 
     def _publish_label_info(self) -> None:
         if self._pipeline is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class LiveConfig:
 
     ``current`` is replaced as a whole, and only by configurations that have been checked, so
     another thread may read it at any time. Several parameters set atomically arrive together or
-    not at all. ``check`` raises a ValueError against what is in range and still cannot be.
+    not at all. ``check`` raises an error against what is in range and still cannot be.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class LiveConfig:
         node: Node,
         config: Config,
         check: Callable[[Config], None],
-        on_change: Callable[[Config], None],
+        on_change: Callable[[], None],
     ) -> None:
+        self._node = node
         self.current = config
         self._check_whole = check
         self._on_change = on_change
@@ -91,15 +93,18 @@ class LiveConfig:
     def _check(self, changes: Sequence[Parameter[Any]]) -> SetParametersResult:
         try:
             self._check_whole(self._changed(changes))
-        except ValueError as error:
-            return SetParametersResult(successful=False, reason=str(error))
+        except Exception as error:
+            # What escapes from here ends the executor, and with it the node.
+            if not isinstance(error, ValueError):
+                self._node.get_logger().error("".join(traceback.format_exception(error)))
+            return SetParametersResult(successful=False, reason=str(error) or type(error).__name__)
         return SetParametersResult(successful=True)
 
     def _apply(self, changes: Sequence[Parameter[Any]]) -> None:
         changed = self._changed(changes)
         if changed != self.current:
             self.current = changed
-            self._on_change(changed)
+            self._on_change()
 
     def _changed(self, changes: Sequence[Parameter[Any]]) -> Config:
         return self.current.with_values(

@@ -14,6 +14,7 @@ from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy
 from rclpy.time import Time
 from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
@@ -25,9 +26,8 @@ from mots_ros.data.bags import BagDrive, header_stamp_ns
 from mots_ros.data.drives import DriveError
 from mots_ros.progress import progress
 from mots_ros.ros.interface import DETECTIONS, QUEUE, camera_info_of
-from mots_ros.ros.session import ros_session, spin_until, until_interrupted
+from mots_ros.ros.session import SPIN_S, ros_session, spin_until, until_interrupted
 
-_SPIN_S = 0.05
 _QUIET_S = 5.0
 _DELIVERY_S = 5.0
 _PATIENCE_S = 60.0
@@ -179,7 +179,13 @@ class Player(Node):
                         f"recording has {self.image_type}; give it the parameter "
                         f"node.image_transport:={transport or 'raw'}"
                     )
-            announced = [x.node_name for x in listeners if x.topic_type == self.image_type]
+            # Nobody who wants what was published before will ever be matched.
+            announced = [
+                item.node_name
+                for item in listeners
+                if item.topic_type == self.image_type
+                and item.qos_profile.durability == DurabilityPolicy.VOLATILE
+            ]
             return self._listener in announced and matched >= len(announced)
 
         self._wait_until(heard, f"{self._listener or 'somebody'} to listen to {topic}")
@@ -189,7 +195,7 @@ class Player(Node):
             self.get_logger().info(f"Waiting for {what}", throttle_duration_sec=_QUIET_S)
             self._spin()
 
-    def _spin(self, timeout_s: float = _SPIN_S) -> None:
+    def _spin(self, timeout_s: float = SPIN_S) -> None:
         assert self.executor is not None, "add the player to an executor first"
         self.executor.spin_once(timeout_sec=timeout_s)
 

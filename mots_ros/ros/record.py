@@ -63,8 +63,8 @@ class Recorder(Node):
         return self._started and all(self.counts[topic] for topic in self._latched)
 
     def has(self, messages: int) -> bool:
-        """Whether every topic that is not latched has carried so many messages."""
-        return self._started and all(
+        """Whether every topic has: so many messages, of a latched one any."""
+        return self.ready and all(
             self.counts[topic] >= messages for topic in self._topics if topic not in self._latched
         )
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 
-_SPIN_S = 0.05
+SPIN_S = 0.05
 
 
 @contextmanager
@@ -56,5 +56,5 @@ def spin_until(executor: Executor, done: Callable[[], bool], patience_s: float) 
     while not done():
         if time.monotonic() > deadline:
             return False
-        executor.spin_once(timeout_sec=_SPIN_S)
+        executor.spin_once(timeout_sec=SPIN_S)
     return True

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from contextlib import ExitStack
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import ReliabilityPolicy
@@ -54,21 +55,26 @@ class Worker:
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._reset_wanted = threading.Event()
         self._waiting: deque[tuple[float, Frame]] = deque()
+        self._stamp_ns: int | None = None
 
-        self._output = Output(node, pipeline.detector.class_names, health, self._explain)
-        self._output.overlay_opacity = self._config.node.overlay_opacity
-        compressed = self._config.node.image_transport == "compressed"
-        self._camera = CameraSubscription(
-            node, CompressedImage if compressed else Image, "image", self._receive
-        )
-        self._infos = node.create_subscription(
-            CameraInfo,
-            camera_info_of(self._camera.topic),
-            self._output.calibrate,
-            # Which hears cameras that offer more, too.
-            newest(ReliabilityPolicy.BEST_EFFORT),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        with ExitStack() as undo:
+            self._output = Output(node, pipeline.detector.class_names, health, self._explain)
+            undo.callback(self._output.close)
+            self._output.overlay_opacity = self._config.node.overlay_opacity
+            compressed = self._config.node.image_transport == "compressed"
+            self._camera = CameraSubscription(
+                node, CompressedImage if compressed else Image, "image", self._receive
+            )
+            undo.callback(self._camera.close)
+            self._infos = node.create_subscription(
+                CameraInfo,
+                camera_info_of(self._camera.topic),
+                self._output.calibrate,
+                # Which hears cameras that offer more, too.
+                newest(ReliabilityPolicy.BEST_EFFORT),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+            undo.pop_all()
         node.get_logger().info(
             f"Tracking {', '.join(pipeline.detector.class_names)} in {self._camera.topic} "
             f"on {pipeline.detector.device}"
@@ -99,19 +105,24 @@ class Worker:
             self._health.dropped()
 
     def _work(self) -> None:
-        """Process messages until the mailbox is closed; nothing in a message may end this."""
-        while not self._mailbox.closed:
+        """Process messages until the mailbox is closed, and what waits then; nothing in a message
+        may end this."""
+        last = False
+        while not last:
+            last = self._mailbox.closed
             mail = self._mailbox.take(_PAUSE_S if self._waiting else None)
             try:
-                self._follow_wishes()
-                if mail is None:
-                    self._publish(self._pipeline.finish())
-                    self._waiting.clear()
-                else:
+                if mail is not None:
                     arrived, message = mail
                     frame = convert.to_frame(message, self._camera.topic, self._to_rgb)
                     self._waiting.append((arrived, frame))
+                self._follow_wishes()
+                if mail is not None:
+                    self._see_time(frame.stamp_ns)
                     self._publish(self._pipeline.step(frame))
+                else:
+                    self._publish(self._pipeline.finish())
+                    self._waiting.clear()
             except ImageError as error:
                 self._health.bad(error.reason, str(error))
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_QUIET_S)
@@ -120,6 +131,17 @@ class Worker:
                 self._explain(error, frames=max(1, len(self._waiting)))
                 self._pipeline.detector.forget()
                 self._waiting.clear()
+
+    def _see_time(self, stamp_ns: int) -> None:
+        """Without time between them, frames count as neighbours, however long that was."""
+        if stamp_ns == self._stamp_ns:
+            self._health.repeated_stamp()
+            self._node.get_logger().warning(
+                f"{self._camera.topic}: images with the same stamp, {stamp_ns / 1e9:.3f} s; "
+                "expected the time at which each was taken",
+                throttle_duration_sec=_QUIET_S,
+            )
+        self._stamp_ns = stamp_ns
 
     def _publish(self, finished: list[TrackedFrame]) -> None:
         """What the pipeline has finished, as messages; a tracker that looks ahead answers later."""

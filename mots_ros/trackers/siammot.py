@@ -170,9 +170,13 @@ def _joined(detections: Detections, others: Detections) -> Detections:
     if not len(others):
         # Masks may stay on a GPU.
         return detections
-    masks = None
-    if detections.masks is not None and others.masks is not None:
-        masks = np.concatenate([np.asarray(detections.masks), np.asarray(others.masks)])
+    masks, more = detections.masks, others.masks
+    if masks is None or more is None:
+        masks = None
+    elif isinstance(masks, np.ndarray):
+        masks = np.concatenate([masks, np.asarray(more)])
+    else:
+        masks = masks.joined(more)
     return Detections(
         np.concatenate([detections.boxes, others.boxes]),
         np.concatenate([detections.scores, others.scores]),

@@ -201,8 +201,9 @@ def _batches(samples: RandomSamples[Any], plan: Plan, first: int, pinned: bool) 
 
 def _prepare_worker(_: int) -> None:
     cv2.setNumThreads(0)
-    # The first process decides what an interruption means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The first process decides what an interruption means; a whole group may get the signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Interruption:

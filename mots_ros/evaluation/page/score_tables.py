@@ -32,6 +32,7 @@ COLUMNS = {
     "sMOTSA": Column(1, "MOTSA where every match counts as much as its masks overlap"),
     "MOTSA": Column(1, "1 − (misses + false alarms + id switches) / true masks"),
     "MOTSP": Column(1, "mean mask overlap of the matches"),
+    "sMOTA": Column(1, "MOTA where every match counts as much as its boxes overlap"),
     "MOTA": Column(1, "1 − (misses + false alarms + id switches) / true boxes"),
     "MOTP": Column(1, "mean box overlap of the matches"),
     "IDF1": Column(1, "F1 score of the matches if every object has one id for the whole sequence"),
