@@ -72,7 +72,7 @@ def trackers(context: LaunchContext) -> list[Node | IncludeLaunchDescription]:
                 launch_arguments={
                     **common,
                     "namespace": camera,
-                    "image": f"/{camera.strip('/')}/{given['image']}",
+                    "image": given["image"],
                 }.items(),
             )
             for camera in cameras

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mots_ros.data.box_tracks import BoxTracks, kitti_from_mot, read_kitti, read_mot
+from mots_ros.data.box_tracks import BoxTracks, is_wanted, kitti_from_mot, read_kitti, read_mot
 from mots_ros.data.kitti_mots import AnnotationError
 
 PLACE = "1.5 1.6 3.9 -10.0 1.8 20.5 -1.57"
@@ -34,6 +34,29 @@ def test_kitti_results_may_have_scores_and_the_long_name_of_a_person(tmp_path: P
     line = f"0 3 Person_sitting 0 0 0 10 20 30 60 {PLACE} 0.75"
     (read,) = read_kitti(text_file(tmp_path, line), is_truth=False).frames[0]
     assert (read[1], read[-1]) == ("Person", "0.75")
+
+
+def test_all_kitti_results_have_a_score_or_none(tmp_path: Path) -> None:
+    path = text_file(tmp_path, f"{CAR}\n{CAR.replace('0 3', '1 3', 1)} 0.5\n")
+    with pytest.raises(AnnotationError, match=r":2: expected 17 .* all lines\), found 18"):
+        read_kitti(path, is_truth=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_kitti", "expected"),
+    [
+        (CAR, True, True),
+        (REGION, True, False),
+        (CAR.replace("Car", "Cyclist"), True, False),
+        ("1,3,4,5,6,7,1,1,0.3", False, True),
+        ("1,3,4,5,6,7,0,1,0.3", False, False),
+        ("1,3,4,5,6,7,1,7,0.3", False, False),
+        ("1,3,4,5,6,7,1,-15.4,-3.4,0", False, True),
+    ],
+)
+def test_what_results_should_have(line: str, is_kitti: bool, expected: bool) -> None:
+    fields = tuple(line.split() if is_kitti else line.split(","))
+    assert is_wanted(fields[1:], is_kitti) is expected
 
 
 def test_mot_frames_count_from_one_and_come_in_any_order(tmp_path: Path) -> None:
@@ -80,6 +103,7 @@ def test_a_wrong_kitti_line_is_named(tmp_path: Path, line: str, message: str) ->
         ("1,3,4,5,inf,7,1,1,1", "expected a finite number, found 'inf'"),
         ("1,3,4,5,6,7,1,14,1", "expected a class out of 1, 2,"),
         ("0,3,4,5,6,7,1,1,1", "expected frames that count from 1, found frame 0"),
+        ("1,-1,4,5,6,7,1,1,1", "expected an id from 0 on, found -1"),
         ("1,2,4,5,6,7,1,3,1", "expected every id once a frame, found 2 again, which line 3 has"),
         ("1 3 4 5 6 7 1 1 1", "found 1"),
     ],

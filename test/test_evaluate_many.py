@@ -148,6 +148,42 @@ def test_a_sequence_whose_files_changed_is_done_again(drives, tracker, tmp_path)
     assert scores_in(out)["combined"]["scores"]["car"]["MOTSA"] == pytest.approx(100)
 
 
+def test_a_folder_whose_images_changed_is_done_again(tmp_path, monkeypatch):
+    """Its switches of before are gone with it."""
+    add_images(tmp_path / "0007", *(f"{number:06d}.png" for number in range(LENGTH)), size=SIZE)
+    seen = []
+
+    def build(config: object) -> StepPipeline:
+        def step(frame: Frame) -> Any:
+            seen.append(frame.stamp_ns)
+            track = 8 if len(seen) in (1, 2, 3) else 9
+            return tracked_frame(SIZE, {track: car(frame.stamp_ns // 10**8)}, frame.stamp_ns)
+
+        return StepPipeline(step)
+
+    monkeypatch.setattr("mots_ros.build.build_pipeline", build)
+    kitti_mots.write(tmp_path / "0007.txt", annotation(SIZE, CARS))
+    arguments = (tmp_path / "0007", "--gt", tmp_path / "0007.txt", "--out", tmp_path / "out")
+    run(*arguments)
+    switches = tmp_path / "out" / "sequences" / "0007" / "switches"
+    assert len(list(switches.iterdir())) == 1
+    run(*arguments, "--resume")
+    assert len(seen) == LENGTH
+    changed = tmp_path / "0007" / "000003.png"
+    changed.write_bytes(changed.read_bytes())
+    run(*arguments, "--resume")
+    assert len(seen) == 2 * LENGTH
+    assert not switches.exists()
+
+
+def test_a_picture_that_cannot_be_written_ends_it(drives, tracker, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mots_ros.evaluation.pictures.cv2.imwrite", lambda *_: False)
+    out = tmp_path / "out"
+    line = refusal(capsys, *drives, "--gt", tmp_path / "truth", "--out", out, "--jobs", "1")
+    assert "contact_sheet.png: cannot write it" in line
+    assert not list(out.rglob("summary.json"))
+
+
 def test_another_head_is_another_setting(tmp_path):
     head = tmp_path / "dior.safetensors"
     config = Config().with_values({"tracker.name": "dior", "tracker.head": str(head)})

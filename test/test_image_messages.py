@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,6 +120,21 @@ def test_compressed_images_are_decoded() -> None:
     _, data = cv2.imencode(".png", RED_GREEN[..., ::-1])
     compressed = SimpleNamespace(format="png", data=data.tobytes())
     np.testing.assert_array_equal(rgb_image(compressed, "/image"), RED_GREEN)
+
+
+def with_orientation(jpeg: bytes, value: int) -> bytes:
+    """A JPEG file with an EXIF block that says how the camera was held."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, value, 0)
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+
+
+def test_a_compressed_image_stays_as_its_camera_info_describes_it() -> None:
+    _, data = cv2.imencode(".jpg", np.zeros((8, 16, 3), np.uint8))
+    turned = with_orientation(data.tobytes(), 6)
+    assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape == (16, 8, 3)
+    compressed = SimpleNamespace(format="jpeg", data=turned)
+    assert rgb_image(compressed, "/image").shape == (8, 16, 3)
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image"])

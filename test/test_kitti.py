@@ -212,3 +212,9 @@ def test_a_real_drive() -> None:
     assert drive.stamps_ns[-1] - drive.stamps_ns[0] == 7_700_000_000
     first = next(iter(drive))
     assert first.size == (375, 1242)
+
+
+def test_a_folder_named_by_dots_has_its_own_name(tmp_path: Path) -> None:
+    add_images(tmp_path / "0007" / "inner", "000000.png")
+    add_images(tmp_path / "0007", "000000.png")
+    assert open_folder(tmp_path / "0007" / "inner" / "..").name == "0007"

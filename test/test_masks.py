@@ -20,6 +20,7 @@ from mots_ros.detection.gpu_masks import GpuMasks
 from shared import parity
 
 SIZE = (60, 100)
+BOX = (0, 0, 60, 60)
 PLAIN = Letterbox.contain(SIZE, (60, 100))
 KITTI = Letterbox.contain((375, 1242), (192, 640))
 
@@ -157,6 +158,27 @@ def test_masks_in_windows_can_be_chosen_from():
         chosen = in_windows[index]
         assert chosen.shape == masks[index].shape
         np.testing.assert_array_equal(np.asarray(chosen), masks[index])
+
+
+@pytest.mark.parametrize("kind", [WindowedMasks.whole, lambda masks: GpuMasks(torch.tensor(masks))])
+def test_joined_masks_are_both(kind):
+    first, second = np.random.default_rng(0).random((2, 3, 15, 25), np.float32)
+    joined = kind(first).joined(kind(second))
+    assert joined.shape == (6, 15, 25)
+    np.testing.assert_array_equal(np.asarray(joined), np.concatenate([first, second]))
+
+
+def test_joined_masks_stay_shifted():
+    part = np.ones((4, 5), np.float32)
+    shifted = WindowedMasks([part], np.array([[2, 3]]), (15, 25), CORNER)
+    on_gpu = GpuMasks(torch.tensor(np.asarray(shifted)), CORNER)
+    for masks in (shifted, on_gpu):
+        alone, both = (
+            compose_label_image(filled(PLAIN, [BOX] * count, [1] * count, m), ids, PLAIN, SIZE)
+            for count, m, ids in ((1, masks, np.array([1])), (2, masks.joined(masks), np.ones(2)))
+        )
+        assert alone.any()
+        np.testing.assert_array_equal(both, alone)
 
 
 def test_the_higher_score_wins_and_the_order_of_detections_does_not_matter():

@@ -56,7 +56,7 @@ def test_small_images_stay_small_on_disk_and_are_shown_enlarged(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("shown", "smallest", "largest"), [(0.5, 0.325, 0.675), (2.0, 0.65, 2.7)])
-def test_views_are_about_as_large_as_the_detector_shows_or_as_stored(
+def test_views_are_about_as_large_as_an_image_that_fills_the_input_or_as_stored(
     clip: Clip, shown: float, smallest: float, largest: float
 ) -> None:
     clip, rng = dataclasses.replace(clip, shown=shown), np.random.default_rng(0)

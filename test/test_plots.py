@@ -62,6 +62,11 @@ def test_frames_without_result_are_marked(tmp_path):
     assert (_read(tmp_path / "a.png") != _read(tmp_path / "b.png")).any()
 
 
+def test_a_name_is_no_formula(tmp_path):
+    save_tracks_plot(tmp_path / "tracks.png", r"$\frac$: tracks", [GONE] * 3, {})
+    assert _read(tmp_path / "tracks.png").std() > 0
+
+
 def test_a_drive_without_objects_can_be_plotted(tmp_path):
     save_tracks_plot(tmp_path / "tracks.png", "a drive", [GONE] * 3, {})
     assert _read(tmp_path / "tracks.png").std() > 0

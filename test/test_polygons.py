@@ -18,6 +18,7 @@ from mots_ros.data.kitti_mots import AnnotationError
 from mots_ros.data.polygons import coco_drives, polygon_drives
 from mots_ros.data.rle import encode
 from shared import data
+from test_image_messages import with_orientation
 
 HEIGHT, WIDTH = 20, 40
 
@@ -264,6 +265,16 @@ def test_a_photo_of_another_size_is_named(tmp_path: Path) -> None:
     first, _ = coco_drives(images, annotations)
     with pytest.raises(DriveError, match="a.png: expected 40 x 20 pixels .*, found 40 x 10"):
         list(first)
+
+
+def test_outlines_of_coco_are_those_of_the_stored_pixels(tmp_path: Path) -> None:
+    images, annotations = coco(tmp_path, COCO)
+    first, _ = coco_drives(images, annotations)
+    (photo,) = images.glob("a.*")
+    _, jpeg = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    photo.write_bytes(with_orientation(jpeg.tobytes(), 6))
+    image, _ = first.load()
+    assert image.shape == (HEIGHT, WIDTH, 3)
 
 
 def test_more_objects_than_numbers_are_refused(tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ import pytest
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
+from vision_msgs.msg import LabelInfo
 
 from mots_ros.core.types import Frame
 from mots_ros.data.bag_files import BagReader, BagWriter
 from mots_ros.data.bags import CAMERA_INFO_TOPIC, IMAGE_TOPIC, header_stamp_ns, write_drive
 from mots_ros.data.calibration import Calibration
 from mots_ros.data.tracked_bags import TrackedBag
-from mots_ros.ros.interface import DETECTIONS, QUEUE
+from mots_ros.ros.interface import DETECTIONS, LATCHED, QUEUE
 from mots_ros.ros.node import TrackerNode
 from mots_ros.ros.play import Player, PlayError
 from mots_ros.ros.record import Recorder
@@ -53,6 +54,19 @@ def test_what_is_played_is_recorded_byte_for_byte(ros: Ros, drive: Path, tmp_pat
             sent = [bytes(message.data) for message in original.messages([topic])]
             came = [bytes(message.data) for message in copy.messages([copied])]
             assert sent == came
+
+
+def test_a_latched_topic_alone_is_recorded_once_it_came(ros: Ros, tmp_path: Path) -> None:
+    ros()
+    talker = Node("talker")
+    with BagWriter(tmp_path / "copy") as bag:
+        recorder = Recorder(bag, ["labels"])
+        with Bench(talker, recorder) as bench:
+            publisher = talker.create_publisher(LabelInfo, "labels", LATCHED)
+            bench.until(lambda: recorder._started)
+            assert not recorder.has(1)
+            publisher.publish(LabelInfo())
+            bench.until(lambda: recorder.has(1))
 
 
 def test_lockstep_through_the_tracker_answers_every_frame(
@@ -136,6 +150,8 @@ def test_playing_waits_for_a_certain_listener(ros: Ros, drive: Path) -> None:
 
     with Bench(player, early, late) as bench:
         early.create_subscription(Image, "image", lambda _: None, QUEUE)
+        # Wants what cameras do not offer, and will never be matched.
+        early.create_subscription(Image, "image", lambda _: None, LATCHED)
         timer = late.create_timer(0.3, listen)
         assert list(player.play(rate=10)) == STAMPS
         bench.until(lambda: heard == STAMPS)

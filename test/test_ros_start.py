@@ -9,6 +9,7 @@ import pytest
 
 from mots_ros.data.bag_files import BagWriter
 from mots_ros.ros import play, record, tracker_node
+from mots_ros.ros.node import TrackerNode
 
 Main = Callable[..., tuple[int, str]]
 
@@ -78,3 +79,28 @@ def test_a_recording_is_not_overwritten(start: Main, tmp_path: Path) -> None:
     status, line = start(record.main, tmp_path)
     assert status == 1
     assert line == f"record: {tmp_path} exists; it is not overwritten"
+
+
+@pytest.mark.parametrize(
+    ("names", "topics"),
+    [
+        (["front", "/left"], ["/robot/front/mots_tracker", "/left/mots_tracker"]),
+        ([], ["/robot/mots_tracker"]),
+    ],
+)
+def test_cameras_lie_in_the_namespace_that_a_launch_file_pushes(
+    start: Main, monkeypatch: pytest.MonkeyPatch, names: list[str], topics: list[str]
+) -> None:
+    """rcl alone would give it to every node in the place of its own."""
+    begun: list[str] = []
+
+    def begin(node: TrackerNode) -> bool:
+        begun.append(node.get_fully_qualified_name())
+        node.get_logger().fatal("enough")
+        return len(begun) < len(topics)
+
+    monkeypatch.setattr(TrackerNode, "start", begin)
+    options = ["--namespaces", *names] if names else []
+    status, _ = start(tracker_node.main, *options, "--ros-args", "-r", "__ns:=/robot")
+    assert status == 1
+    assert begun == topics

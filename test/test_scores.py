@@ -122,6 +122,13 @@ def test_the_paper_s_equations():
     assert scores.loc_a == pytest.approx(100 * (below + above) / 19)
 
 
+def test_what_matches_nothing_has_no_localisation():
+    truth, elsewhere = (annotation(SIZE, [{1001: box}] * 3) for box in (CAR, (80, 10, 90, 20)))
+    scores = score(truth, elsewhere, 3)["car"]
+    assert (scores.hota, scores.motsa) == (0, -100)
+    assert np.isnan([scores.loc_a, scores.motsp]).all()
+
+
 def test_fragments_and_how_much_of_an_object_is_tracked():
     """Of ten frames each: nine with one gap, eight, two with a gap, and one."""
     places = {1001 + i: (30 * i, 10, 30 * i + 20, 20) for i in range(4)}

@@ -78,6 +78,30 @@ def run(drive: Path, out: Path, *more: str) -> None:
     tune.main([str(argument) for argument in given])
 
 
+def test_every_truth_is_read_before_the_detector_looks(
+    drive: Path, tmp_path: Path, detector: Waiting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "drive.txt").write_bytes(drive.with_suffix(".txt").read_bytes())
+    (tmp_path / "gt" / "other.txt").write_text("0 1001 1 nonsense\n")
+    drive.with_name("other").mkdir()
+    write_drive(tmp_path / "more" / "other", [Frame(0, "camera", np.zeros((*SIZE, 3), np.uint8))])
+    given = [drive, tmp_path / "more" / "other", "--gt", tmp_path / "gt", *BIRTH]
+    with pytest.raises(SystemExit):
+        tune.main([*map(str, given), "--out", str(tmp_path / "out.yaml")])
+    assert "other.txt:1" in capsys.readouterr().err
+    assert detector.seen == []
+
+
+@pytest.mark.parametrize("more", [("--seed", "-1"), ("--trials", "0")])
+def test_numbers_that_cannot_be(
+    drive: Path, tmp_path: Path, more: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(drive, tmp_path / "tuned.yaml", *BIRTH, *more)
+    assert "expected a whole number from" in capsys.readouterr().err
+
+
 BIRTH = ("--search", "tracker.birth_threshold=0.5..0.9")
 
 

@@ -9,6 +9,9 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
+
+_CAMERAS = "--namespaces"
 
 
 def main() -> int:
@@ -24,11 +27,12 @@ def main() -> int:
     from mots_ros.ros.session import ros_session, until_interrupted
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    outer = _taken_namespace() if _CAMERAS in sys.argv else ""
     nodes: list[TrackerNode] = []
     with ros_session() as executor, until_interrupted():
         options = _parser().parse_args(remove_ros_args(sys.argv)[1:])
         try:
-            for namespace in options.namespaces or [None]:
+            for namespace in _below(outer, options.namespaces) or [None]:
                 nodes.append(TrackerNode(namespace=namespace))
             for node in nodes:
                 if not node.start():
@@ -48,6 +52,21 @@ def main() -> int:
     return 0
 
 
+def _taken_namespace() -> str:
+    """The namespace in the program's ROS arguments, taken out of them: rcl would give it to every
+    node in the place of its own."""
+    for number, argument in enumerate(sys.argv):
+        if argument.startswith("__ns:=") and sys.argv[number - 1] in ("-r", "--remap"):
+            del sys.argv[number - 1 : number + 1]
+            return argument.removeprefix("__ns:=")
+    return ""
+
+
+def _below(outer: str, namespaces: Sequence[str]) -> list[str | None]:
+    """The full names of namespaces; those that are relative lie in another."""
+    return [name if name.startswith("/") else f"{outer}/{name}" for name in namespaces]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tracker_node",
@@ -55,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--namespaces", nargs="+", default=[], help="one for each camera, such as /front /left"
+        _CAMERAS, nargs="+", default=[], help="one for each camera, such as front left"
     )
     return parser
 

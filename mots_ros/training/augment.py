@@ -10,8 +10,8 @@ from mots_ros.core.types import FloatArray, Image
 from mots_ros.training.clips import Clip, random_instance
 
 SCALES = (0.65, 1.35)
-"""How large objects are, relative to what the detector shows the network. What it would enlarge is
-shown in its own size, too: objects of small photographs look no less sharp than a camera's."""
+"""How large objects are, relative to images that fill the network's input. Small photographs are
+shown in their own size, too: objects are as large there as a camera's, and as sharp here."""
 FOCUS = 0.75
 """The share of crops that look at an object."""
 

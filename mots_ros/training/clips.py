@@ -57,7 +57,7 @@ class Clip:
     images: uint8 [T, h, w, 3] RGB; instances: uint16 [T, h, w].
     boxes: per frame the box of every visible object by its id, xyxy in stored pixels.
     scale: stored pixels per pixel of the drive's own images.
-    shown: pixels of the network's input per stored one, as the detector shows such images.
+    shown: pixels of the network's input per stored one, for images that fill it as KITTI's do.
     annotated: which classes are; of others there may be objects that nobody marked.
     """
 
