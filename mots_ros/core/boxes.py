@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 Boxes = NDArray[Any]
 
 
+def centres(boxes: Boxes) -> NDArray[Any]:
+    """The middle (x, y) [..., 2] of each box [..., 4]."""
+    middles: NDArray[Any] = (boxes[..., :2] + boxes[..., 2:]) / 2
+    return middles
+
+
 def area(boxes: Boxes) -> NDArray[Any]:
     """Area [...] of each box [..., 4]; a box that is inside out has none."""
     sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)

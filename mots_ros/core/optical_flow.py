@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import THRESHOLD
 from mots_ros.core.types import FloatArray, Frame
 
 STRIDE = 2
@@ -37,7 +38,7 @@ def masks_in_view(probabilities: FloatArray, view: View) -> Masks:
     """Masks [N, h, w] in a view from their probabilities on a map of the network's input."""
     masks = np.empty((len(probabilities), *view.grey.shape), bool)
     for mask, probability in zip(masks, probabilities, strict=True):
-        mask[:] = cv2.resize(probability, mask.shape[::-1]) > 0.5
+        mask[:] = cv2.resize(probability, mask.shape[::-1]) > THRESHOLD
     return masks
 
 

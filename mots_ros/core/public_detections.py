@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mots_ros.core.boxes import area
+from mots_ros.core.boxes import area, centres
 from mots_ros.core.types import IntArray
 
 
@@ -24,14 +24,14 @@ def beside(public: NDArray[Any], boxes: NDArray[Any], unmatched: IntArray) -> In
     Returns:
         The chosen indexes, ascending.
     """
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    middles = centres(boxes)
     areas = area(boxes)
     left = unmatched.tolist()
     chosen = []
-    for centre in (public[:, :2] + public[:, 2:]) / 2:
+    for centre in centres(public):
         if not left:
             break
-        distance = ((centres[left] - centre) ** 2).sum(axis=1)
+        distance = ((middles[left] - centre) ** 2).sum(axis=1)
         closest = left[int(distance.argmin())]
         if distance.min() < areas[closest]:
             chosen.append(closest)

@@ -58,7 +58,7 @@ class TrackBook:
             if not track.misses or track.misses + self._skipped <= config.max_misses
         )
         size = kalman.SIZE_MODELS[config.size_model]
-        means, covariances = kalman.predict(*_states(self.tracks), dt, config.velocity_noise, size)
+        means, covariances = kalman.predict(*states(self.tracks), dt, config.velocity_noise, size)
         self.tracks = tuple(
             replace(track, mean=mean, covariance=covariance)
             for track, mean, covariance in zip(self.tracks, means, covariances, strict=True)
@@ -136,7 +136,7 @@ class TrackBook:
         )
 
 
-def _states(tracks: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
+def states(tracks: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
     """Means [T, 7] and covariances [T, 7, 7]: the filter takes all tracks at once."""
     means = np.array([track.mean for track in tracks]).reshape(-1, 7)
     covariances = np.array([track.covariance for track in tracks]).reshape(-1, 7, 7)
@@ -149,5 +149,5 @@ def _seen_at(
     """The states of objects at ``boxes``: of the tracks that are known, then of new ones."""
     count = len(known)
     means, covariances = kalman.initiate(boxes, size)
-    means[:count], covariances[:count] = kalman.update(*_states(known), boxes[:count])
+    means[:count], covariances[:count] = kalman.update(*states(known), boxes[:count])
     return means, covariances

@@ -10,10 +10,10 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,6 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mots_ros.nets.searchtrack import DLA34, NetworkSpec, SearchTrackNet
+
+SpecT = TypeVar("SpecT")
 
 OURS = ".safetensors"
 RELEASED_CLASSES = {1: ("pedestrian",), 2: ("car", "pedestrian")}
@@ -168,6 +170,15 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         ) from error
 
 
+def spec_of(text: str, kind: Callable[..., SpecT]) -> SpecT:
+    """The dataclass of a network's or head's numbers that a file's header has as JSON.
+
+    Raises ValueError, TypeError or AttributeError where the text is none.
+    """
+    values = json.loads(text)
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
 def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Put the tensors of the file at ``path`` into a module.
 
@@ -190,9 +201,7 @@ def _read_ours(path: Path) -> Checkpoint:
     if "spec" not in metadata:
         raise CheckpointError(f"{path}: its header has no 'spec' that says what network it is")
     try:
-        values = json.loads(metadata["spec"])
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return Checkpoint(path, NetworkSpec(**values), weights)
+        return Checkpoint(path, spec_of(metadata["spec"], NetworkSpec), weights)
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from mots_ros.nets.checkpoint import CheckpointError, fill, read_tensors, write_tensors
+from mots_ros.nets.checkpoint import CheckpointError, fill, read_tensors, spec_of, write_tensors
 from mots_ros.nets.cstrack import CSTrackHead, CSTrackSpec
 from mots_ros.nets.dior import DIORHead, DIORSpec
 from mots_ros.nets.siammot import SiamMOTHead, SiamMOTSpec
@@ -62,10 +62,8 @@ def load(path: Path, tracker: str, fingerprint: str | None) -> Any:
         )
     spec_type, head_type = HEADS[tracker]
     try:
-        numbers = json.loads(header["spec"])
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in numbers.items()}
-        head = head_type(spec_type(**values))
-    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        head = head_type(spec_of(header["spec"], spec_type))
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
     fill(head, weights, path)
     return head.eval()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -106,14 +105,6 @@ class HeadMaps:
     amodal: Tensor | None
     search: Tensor
     mask: Tensor | None
-
-    def of(self, index: int) -> HeadMaps:
-        """The maps of one image, as a batch of one."""
-        maps: dict[str, Any] = {}
-        for field in fields(self):
-            all_maps = getattr(self, field.name)
-            maps[field.name] = None if all_maps is None else all_maps[index : index + 1]
-        return HeadMaps(**maps)
 
 
 class Head(nn.Sequential):

@@ -12,7 +12,7 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, kalman
 from mots_ros.core.assignment import Matches
 from mots_ros.core.costs import cosine_distance, gating_distance, matching_cost
-from mots_ros.core.track_book import TrackBook
+from mots_ros.core.track_book import TrackBook, states
 from mots_ros.core.types import Detections, FloatArray, Observation, Track, TrackedDetections
 
 GATE = 9.4877
@@ -58,9 +58,8 @@ class CSTracker:
         As in the released programs, where the filter expects a track counts a little in the first,
         too: it decides between objects that look alike.
         """
-        count, settings = len(tracks), self.config.cstrack
-        means = np.array([track.mean for track in tracks]).reshape(count, 7)
-        covariances = np.array([track.covariance for track in tracks]).reshape(count, 7, 7)
+        settings = self.config.cstrack
+        means, covariances = states(tracks)
         templates = np.array([track.memory for track in tracks]).reshape(-1, embeddings.shape[1])
         labels = np.array([track.label for track in tracks])
         distance = cosine_distance(templates, embeddings)

@@ -13,8 +13,8 @@ from mots_ros.core import assignment, boxes, kalman, mask_overlap
 from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import view_of
-from mots_ros.core.track_book import TrackBook
+from mots_ros.core.masks import THRESHOLD, view_of
+from mots_ros.core.track_book import TrackBook, states
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 
 
@@ -48,7 +48,7 @@ class DIORTracker:
         """See ``Tracker.step``."""
         frame, detections = observation.frame, observation.detections
         tracks = self._book.predict(frame.stamp_ns, self.config)
-        masks = None if detections.masks is None else np.asarray(detections.masks) > 0.5
+        masks = None if detections.masks is None else np.asarray(detections.masks) > THRESHOLD
         cost = self._cost(tracks, observation, masks)
         matches = self._match(tracks, cost, frame.stamp_ns)
         memories = _memories(tracks, matches, observation, masks)
@@ -93,13 +93,13 @@ class DIORTracker:
     ) -> NDArray[np.floating]:
         """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map."""
         detected, kind = observation.detections.boxes, self.config.dior.overlap
-        means = np.array([track.mean for track in tracks]).reshape(-1, 7)
+        means = states(tracks)[0]
         if kind == "boxes":
             return boxes.iou(kalman.box_of(means), detected)
         boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)
         moves = np.zeros((len(tracks), 2))
         if kind == "moved_masks":
-            moves = means[:, :2] - (boxes_then[:, :2] + boxes_then[:, 2:]) / 2
+            moves = means[:, :2] - boxes.centres(boxes_then)
         if masks is None or not all(
             memory.mask is not None and memory.letterbox == observation.letterbox
             for memory in (track.memory for track in tracks)

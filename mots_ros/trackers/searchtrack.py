@@ -9,7 +9,7 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, kalman
 from mots_ros.core.costs import matching_cost, search_affinity
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.track_book import TrackBook
+from mots_ros.core.track_book import TrackBook, states
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 from mots_ros.nets.search import SearchFeatures, search
 
@@ -55,7 +55,7 @@ class SearchTracker:
         if not tracks:
             return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
         by_filter = self.config.candidate_boxes == "filter"
-        means = np.array([track.mean for track in tracks])
+        means = states(tracks)[0]
         predicted = kalman.box_of(means)
         if by_filter:
             stand, centres = predicted, letterbox.image_to_map(means[:, :2])

@@ -87,7 +87,7 @@ class SiamMOTTracker:
         starts = np.array([track.box for track in tracks], np.float32)
         if settings.search_centre == "filter":
             centres = np.array([track.mean[:2] for track in tracks], np.float32)
-            starts += np.tile(centres - (starts[:, :2] + starts[:, 2:]) / 2, 2)
+            starts += np.tile(centres - boxes.centres(starts), 2)
         with torch.inference_mode():
             found, visibility = self._head.follow(
                 shared,
@@ -107,7 +107,7 @@ class SiamMOTTracker:
     ) -> NDArray[np.bool_]:
         """Which tracks [T] go on: seen, centred in the image and in the part of it that the network
         sees, and no better one is there."""
-        centres, letterbox = (found[:, :2] + found[:, 2:]) / 2, observation.letterbox
+        centres, letterbox = boxes.centres(found), observation.letterbox
         visible = (
             (visibility > self.config.siammot.alpha)
             & _within(centres, letterbox.image_size)
@@ -131,7 +131,7 @@ class SiamMOTTracker:
         """What the motion model alone sees, with the masks of whatever is centred there."""
         masks_at, masks = observation.features.masks_at, None
         if masks_at is not None:
-            centres = observation.letterbox.image_to_map((found[:, :2] + found[:, 2:]) / 2)
+            centres = observation.letterbox.image_to_map(boxes.centres(found))
             device = observation.features.shared.device
             with torch.inference_mode():
                 x, y = torch.from_numpy(centres).to(device, torch.int64).unbind(1)
@@ -159,7 +159,7 @@ def _heat_at(
 ) -> FloatArray:
     """How sure the detector is [T] of objects of these classes in the middle of these boxes."""
     heat = observation.features.heat.cpu().numpy()
-    centres = observation.letterbox.image_to_map((found[:, :2] + found[:, 2:]) / 2)
+    centres = observation.letterbox.image_to_map(boxes.centres(found))
     x, y = np.clip(centres, 0, np.array(heat.shape[:0:-1]) - 1).astype(np.int64).T
     there: FloatArray = heat[labels, y, x]
     return there

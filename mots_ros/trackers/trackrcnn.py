@@ -19,7 +19,7 @@ from mots_ros.core.optical_flow import (
     shifted_boxes,
     warped_masks,
 )
-from mots_ros.core.track_book import TrackBook
+from mots_ros.core.track_book import TrackBook, states
 from mots_ros.core.types import FloatArray, IntArray, Observation, Track, TrackedDetections
 
 
@@ -113,7 +113,7 @@ class TrackRCNNTracker:
             distance = nearest([track.memory.vectors[-1:] for track in seen], observation.features)
         elif settings.association == "centre":
             limits = settings.centre_threshold
-            step = _centres(last)[:, None] - _centres(detections.boxes)
+            step = boxes.centres(last)[:, None] - boxes.centres(detections.boxes)
             distance = np.linalg.norm(step, axis=2)
         elif before.letterbox != now.letterbox:
             # Nothing flows from one view into another.
@@ -178,9 +178,4 @@ def _of_class(values: Sequence[float], labels: IntArray) -> NDArray[Any]:
 
 def _expected(tracks: tuple[Track, ...]) -> NDArray[Any]:
     """The boxes [T, 4] where motion filters expect tracks."""
-    return kalman.box_of(np.array([track.mean for track in tracks]).reshape(-1, 7))
-
-
-def _centres(found: NDArray[Any]) -> NDArray[Any]:
-    """Of boxes [..., 4], in [..., 2]."""
-    return (found[..., :2] + found[..., 2:]) / 2
+    return kalman.box_of(states(tracks)[0])
