@@ -222,8 +222,11 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
         runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        measured = set.intersection(*({*item["ms"]} for item in runs if item["name"]))
     except (ValueError, KeyError, TypeError):
-        raise EvaluationError(f"{path}: expected what this command writes to --out") from None
+        measured = set()
+    if not {*STAGES, OUTSIDE, WHOLE} <= measured:
+        raise EvaluationError(f"{path}: expected what this command writes to --out")
     return runs
 
 

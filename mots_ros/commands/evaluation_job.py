@@ -55,8 +55,10 @@ class EvaluationJob:
 
     @property
     def files(self) -> list[Path]:
-        """What is read for the job."""
-        paths = (self.truth, self.drive, self.results, self.gt_stamps, self.public)
+        """What is read for the job: files and folders."""
+        drive = None if self.drive is None else open_drive(self.drive, self.topic)
+        images = drive.files if isinstance(drive, FolderDrive) else ()
+        paths = (self.truth, self.drive, *images, self.results, self.gt_stamps, self.public)
         return [path for path in paths if path is not None]
 
     @property

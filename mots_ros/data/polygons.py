@@ -95,7 +95,7 @@ def coco_drives(images: Path, annotations: Path) -> list[FilmedPhoto]:
         drives = []
         for number, photo in sorted(coco.imgs.items()):
             marked = [item for item in coco.imgToAnns[number] if item["category_id"] in class_ids]
-            size = int(photo["height"]), int(photo["width"])
+            size = _size_of(photo, annotations)
             shapes = tuple(_coco_shape(item, class_ids, size, annotations) for item in marked)
             if not _has_objects(class_id for class_id, _ in shapes):
                 continue
@@ -108,6 +108,14 @@ def coco_drives(images: Path, annotations: Path) -> list[FilmedPhoto]:
     if not drives:
         raise DriveError(f"{annotations}: expected outlines of people or cars, found none")
     return drives
+
+
+def _size_of(photo: Mapping[str, Any], annotations: Path) -> tuple[int, int]:
+    """Height and width as COCO has them."""
+    try:
+        return int(photo["height"]), int(photo["width"])
+    except ValueError as error:
+        raise _not_coco(annotations, error) from error
 
 
 def _load_labelled(photo: Path, labels: Path) -> tuple[Image, LabelImage]:

@@ -40,10 +40,10 @@ class ClassScores:
 
     Scores are in percent and at most 100; only motsa and smotsa can fall below 0. They are NaN
     where the ground truth has no object of the class, loc_a and motsp where nothing matches. The
-    counts are those of matches at an IoU of
-    at least 0.5; false alarms inside ignore regions count nowhere. Tracked mostly, partly and
-    hardly at all are objects of which more than 80 %, 20 to 80 % and less are matched. On boxes,
-    smotsa, motsa and motsp are what is called sMOTA, MOTA and MOTP.
+    counts are those of matches at an IoU of at least 0.5; false alarms inside ignore regions count
+    nowhere. Tracked mostly, partly and hardly at all are objects of which more than 80 %, 20 to
+    80 % and less are matched. On boxes, smotsa, motsa and motsp are what is called sMOTA, MOTA and
+    MOTP.
     """
 
     hota: float = _score("HOTA")

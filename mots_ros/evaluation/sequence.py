@@ -98,7 +98,7 @@ def is_finished(folder: Path, name: str, made_from: Iterable[Path] = ()) -> bool
     return summary.is_file() and all(
         file.stat().st_mtime_ns <= summary.stat().st_mtime_ns
         for path in made_from
-        for file in (path, *path.rglob("*"))
+        for file in (path, *filter(Path.is_file, path.glob("*")))
     )
 
 

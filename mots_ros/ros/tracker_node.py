@@ -58,7 +58,7 @@ def _taken_namespace() -> str:
     for number, argument in enumerate(sys.argv):
         if argument.startswith("__ns:=") and sys.argv[number - 1] in ("-r", "--remap"):
             del sys.argv[number - 1 : number + 1]
-            return argument.removeprefix("__ns:=")
+            return argument.removeprefix("__ns:=").rstrip("/")
     return ""
 
 
