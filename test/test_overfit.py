@@ -22,7 +22,8 @@ from mots_ros.training.searchtrack import SearchTrackObjective
 from toy_drive import toy_clip
 
 FRAMES, WIDTH, SCALE = 10, 416, 0.5
-SMALL = dataclasses.replace(LIGHT, channels=(8, 8, 16, 16, 16, 16), head_channels=16)
+# Narrower heads, or a hasty start, may leave one dead.
+SMALL = dataclasses.replace(LIGHT, channels=(8, 8, 16, 16, 16, 16), head_channels=32)
 WHOLE = np.array([[SCALE, 0, SCALE / 2 - 0.5], [0, SCALE, SCALE / 2 - 0.5]])
 
 
@@ -44,8 +45,8 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path) -> None:
             "iterations": 160,
             "batch": 2,
             "clip_norm": 5.0,
-            "learning_rate": 5e-3,
-            "warmup": 10,
+            "learning_rate": 3e-3,
+            "warmup": 40,
             "average": 0.9,
         },
         **{"workers": 0, "save_every": 160},
