@@ -14,7 +14,6 @@ from mots_ros.core.types import TrackedFrame
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
-from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.folding import fold_normalisation
 from mots_ros.nets.precision import PRECISIONS, best_precision
 from mots_ros.nets.search import SearchHead
@@ -140,7 +139,7 @@ def weights_path(weights: str) -> Path:
         path = Path(weights).expanduser()
         path.exists()
     except (OSError, RuntimeError) as error:
-        raise CheckpointError(f"{weights}: no such weights file ({error})") from error
+        raise checkpoint.CheckpointError(f"{weights}: no such weights file ({error})") from error
     return path if "/" in weights else share("models") / path
 
 

@@ -136,11 +136,15 @@ class TrackBook:
         )
 
 
+def means_of(tracks: Sequence[Track]) -> kalman.Mean:
+    """What the motion filters know of tracks [T, 7], without how well."""
+    return np.array([track.mean for track in tracks]).reshape(-1, 7)
+
+
 def states(tracks: Sequence[Track]) -> tuple[kalman.Mean, kalman.Covariance]:
     """Means [T, 7] and covariances [T, 7, 7]: the filter takes all tracks at once."""
-    means = np.array([track.mean for track in tracks]).reshape(-1, 7)
     covariances = np.array([track.covariance for track in tracks]).reshape(-1, 7, 7)
-    return means, covariances
+    return means_of(tracks), covariances
 
 
 def _seen_at(

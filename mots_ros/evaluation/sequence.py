@@ -95,8 +95,11 @@ def write_sequence(
 def is_finished(folder: Path, name: str, made_from: Iterable[Path] = ()) -> bool:
     """Whether ``write_sequence`` came to its end after what it was made from changed last."""
     summary = folder / _SEQUENCES / name / _SUMMARY
-    return summary.is_file() and all(
-        file.stat().st_mtime_ns <= summary.stat().st_mtime_ns
+    if not summary.is_file():
+        return False
+    finished_ns = summary.stat().st_mtime_ns
+    return all(
+        file.stat().st_mtime_ns <= finished_ns
         for path in made_from
         for file in (path, *filter(Path.is_file, path.glob("*")))
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 TRACKER = "mots_tracker"
 """The tracker's node name; its own topics lie below it."""
@@ -17,6 +20,12 @@ LATCHED = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
 """For what changes rarely: whoever joins later gets the last message."""
+
+
+def publisher(node: Node, message_type: type, topic: str, quality: QoSProfile) -> Publisher:
+    """A publisher whose history, depth and reliability parameters may override."""
+    overriding = QoSOverridingOptions.with_default_policies()
+    return node.create_publisher(message_type, topic, quality, qos_overriding_options=overriding)
 
 
 def camera_info_of(image_topic: str) -> str:

@@ -12,9 +12,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_srvs.srv import Trigger
 from vision_msgs.msg import LabelInfo, VisionClass
 
@@ -25,7 +22,7 @@ from mots_ros.pipeline import Pipeline
 from mots_ros.ros import parameters
 from mots_ros.ros.diagnostics import Health
 from mots_ros.ros.image_converter import image_converter
-from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER
+from mots_ros.ros.interface import LATCHED, QUEUE, TRACKER, publisher
 from mots_ros.ros.worker import Worker
 
 _PATIENCE_S = 1.0
@@ -63,8 +60,8 @@ class TrackerNode(LifecycleNode):
             self._publish_label_info,
         )
         self._health = Health()
-        self._label_info = self._publisher(LabelInfo, "~/label_info", LATCHED)
-        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", QUEUE)
+        self._label_info = publisher(self, LabelInfo, "~/label_info", LATCHED)
+        self._diagnostics = publisher(self, DiagnosticArray, "/diagnostics", QUEUE)
         self.create_service(Trigger, "~/reset", self._reset)
         # Diagnostics keep coming while simulated time stands still.
         self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -110,10 +107,6 @@ class TrackerNode(LifecycleNode):
         """
         self._stop(_PATIENCE_S)
         super().destroy_node()
-
-    def _publisher(self, message_type: type, topic: str, qos: QoSProfile) -> Publisher:
-        overriding = QoSOverridingOptions.with_default_policies()
-        return self.create_publisher(message_type, topic, qos, qos_overriding_options=overriding)
 
     def _attempt(self, work: Callable[[], None]) -> TransitionCallbackReturn:
         """Do the work of a transition; rclpy would swallow what it raises."""

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.publisher import Publisher
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from vision_msgs.msg import Detection2DArray
 from visualization_msgs.msg import MarkerArray
@@ -18,7 +16,7 @@ from mots_ros.evaluation.overlay import draw
 from mots_ros.evaluation.trails import Trails
 from mots_ros.ros import convert
 from mots_ros.ros.diagnostics import Health
-from mots_ros.ros.interface import QUEUE
+from mots_ros.ros.interface import QUEUE, publisher
 from mots_ros.ros.markers import is_calibrated, to_markers
 
 
@@ -41,10 +39,10 @@ class Output:
         self._health = health
         self._failed = failed
         self.overlay_opacity = 1.0
-        self._detections = self._publisher(Detection2DArray, "~/detections")
-        self._masks = self._publisher(Image, "~/masks")
-        self._overlay = self._publisher(Image, "~/overlay")
-        self._markers = self._publisher(MarkerArray, "~/markers")
+        self._detections = publisher(node, Detection2DArray, "~/detections", QUEUE)
+        self._masks = publisher(node, Image, "~/masks", QUEUE)
+        self._overlay = publisher(node, Image, "~/overlay", QUEUE)
+        self._markers = publisher(node, MarkerArray, "~/markers", QUEUE)
         self._trails = Trails()
         self._calibration: CameraInfo | None = None
         self._thread = ThreadPoolExecutor(1, "publish")
@@ -69,14 +67,8 @@ class Output:
     def close(self) -> None:
         """Stop publishing when what was asked for is out."""
         self._thread.shutdown()
-        for publisher in (self._detections, self._masks, self._overlay, self._markers):
-            self._node.destroy_publisher(publisher)
-
-    def _publisher(self, message_type: type, topic: str) -> Publisher:
-        overriding = QoSOverridingOptions.with_default_policies()
-        return self._node.create_publisher(
-            message_type, topic, QUEUE, qos_overriding_options=overriding
-        )
+        for each in (self._detections, self._masks, self._overlay, self._markers):
+            self._node.destroy_publisher(each)
 
     def _do(self, work: Callable[[], None]) -> None:
         if self._last is not None:

@@ -14,7 +14,7 @@ from mots_ros.core.assignment import Matches
 from mots_ros.core.galleries import extended, similarity
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import THRESHOLD, view_of
-from mots_ros.core.track_book import TrackBook, states
+from mots_ros.core.track_book import TrackBook, means_of
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 
 
@@ -93,7 +93,7 @@ class DIORTracker:
     ) -> NDArray[np.floating]:
         """Equation 7, [T, N]: of the masks, or of boxes where there are none in the same map."""
         detected, kind = observation.detections.boxes, self.config.dior.overlap
-        means = states(tracks)[0]
+        means = means_of(tracks)
         if kind == "boxes":
             return boxes.iou(kalman.box_of(means), detected)
         boxes_then = np.array([track.box for track in tracks]).reshape(-1, 4)

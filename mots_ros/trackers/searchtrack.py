@@ -9,7 +9,7 @@ from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, kalman
 from mots_ros.core.costs import matching_cost, search_affinity
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.track_book import TrackBook, states
+from mots_ros.core.track_book import TrackBook, means_of
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
 from mots_ros.nets.search import SearchFeatures, search
 
@@ -55,7 +55,7 @@ class SearchTracker:
         if not tracks:
             return np.zeros((0, 1, 4), np.float32), np.zeros((0, 1), np.float32)
         by_filter = self.config.candidate_boxes == "filter"
-        means = states(tracks)[0]
+        means = means_of(tracks)
         predicted = kalman.box_of(means)
         if by_filter:
             stand, centres = predicted, letterbox.image_to_map(means[:, :2])
@@ -63,10 +63,8 @@ class SearchTracker:
             # Released boxes end at the map's edges.
             last = np.array(features.search.shape[:0:-1]) - 1
             corners = letterbox.image_to_map(predicted).reshape(-1, 2, 2)
-            stand, centres = (
-                np.array([track.box for track in tracks]),
-                corners.clip(0, last).mean(1),
-            )
+            stand = np.array([track.box for track in tracks])
+            centres = corners.clip(0, last).mean(axis=1)
         expected = stand.astype(np.float32)[:, None]
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])

@@ -9,7 +9,7 @@ import numpy as np
 from mots_ros.config import TrackerConfig
 from mots_ros.core import assignment, boxes, kalman
 from mots_ros.core.costs import matching_cost
-from mots_ros.core.track_book import TrackBook, states
+from mots_ros.core.track_book import TrackBook, means_of
 from mots_ros.core.types import Observation, TrackedDetections
 
 
@@ -27,7 +27,7 @@ class SortTracker:
         """See ``Tracker.step``."""
         detections = observation.detections
         tracks = self._book.predict(observation.frame.stamp_ns, self.config)
-        expected = kalman.box_of(states(tracks)[0])
+        expected = kalman.box_of(means_of(tracks))
         affinity = boxes.iou(expected, detections.boxes)
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)

@@ -19,7 +19,7 @@ from mots_ros.core.optical_flow import (
     shifted_boxes,
     warped_masks,
 )
-from mots_ros.core.track_book import TrackBook, states
+from mots_ros.core.track_book import TrackBook, means_of
 from mots_ros.core.types import FloatArray, IntArray, Observation, Track, TrackedDetections
 
 
@@ -178,4 +178,4 @@ def _of_class(values: Sequence[float], labels: IntArray) -> NDArray[Any]:
 
 def _expected(tracks: tuple[Track, ...]) -> NDArray[Any]:
     """The boxes [T, 4] where motion filters expect tracks."""
-    return kalman.box_of(states(tracks)[0])
+    return kalman.box_of(means_of(tracks))

@@ -139,7 +139,6 @@ def _expected_motion(
     """How far (x, y in stored pixels) a filter that ran up to ``earlier``, with noise and misses,
     expects the object's centre from there at ``later``: what the tracker's motion map will be made
     of (section 3.2)."""
-    seen = clip.boxes[earlier][instance].reshape(2, 2).mean(0)
     if later == earlier:
         return np.zeros(2)
     state = None
@@ -154,5 +153,6 @@ def _expected_motion(
         found = (box + rng.normal(0, BOX_NOISE, 4) * size) / clip.scale
         state = kalman.initiate(found, SIZE) if state is None else kalman.update(*state, found)
     assert state is not None
+    seen = clip.boxes[earlier][instance].reshape(2, 2).mean(0)
     motion: NDArray[np.float64] = state[0][:2] * clip.scale - seen
     return motion
