@@ -14,8 +14,10 @@ from mots_ros.core.types import TrackedFrame
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
+from mots_ros.nets.checkpoint import Checkpoint
 from mots_ros.nets.folding import fold_normalisation
-from mots_ros.nets.precision import PRECISIONS, best_precision
+from mots_ros.nets.precision import PRECISIONS, best_precision, why_not_int8
+from mots_ros.nets.quantised import quantise
 from mots_ros.nets.search import SearchHead
 from mots_ros.parameter import ConfigError
 from mots_ros.pipeline import Pipeline
@@ -39,7 +41,7 @@ _TRACKERS: Mapping[str, Callable[[TrackerConfig], Tracker]] = {
 
 _Version = tuple[Path, int]
 
-_RUNNERS: WeakValueDictionary[tuple[_Version, torch.device, torch.dtype], NetworkRunner] = (
+_RUNNERS: WeakValueDictionary[tuple[_Version, torch.device, str], NetworkRunner] = (
     WeakValueDictionary()
 )
 """The networks that are in use."""
@@ -67,15 +69,19 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
     if config.threads:
         torch.set_num_threads(config.threads)
     weights, device = weights_path(config.weights), _device(config.device)
-    precision = PRECISIONS.get(config.precision) or best_precision(device)
-    key = _version(weights), device, precision
+    key = _version(weights), device, config.precision
     runner = _RUNNERS.get(key)
     if runner is None:
         loaded = checkpoint.read(weights)
+        precision = _precision(config.precision, device, loaded)
         net = loaded.network()
         fold_normalisation(net)
-        net.compute_in(precision)
-        runner = _RUNNERS[key] = NetworkRunner(net, device, loaded.fingerprint())
+        if precision is torch.int8:
+            quantise(net, loaded.ranges)
+        else:
+            net.compute_in(precision)
+        quantised = precision is torch.int8
+        runner = _RUNNERS[key] = NetworkRunner(net, device, loaded.fingerprint(), quantised)
     return runner
 
 
@@ -146,6 +152,19 @@ def weights_path(weights: str) -> Path:
 def _version(path: Path) -> _Version:
     """A file as it is now: training may write another in its place."""
     return path, path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _precision(name: str, device: torch.device, loaded: Checkpoint) -> torch.dtype:
+    """Raises ConfigError where it is int8 and cannot be."""
+    if name == "auto":
+        return best_precision(device, quantisable=bool(loaded.ranges))
+    if name == "int8":
+        lacking = why_not_int8() if device.type == "cpu" else "the processor for detector.device"
+        if not loaded.ranges:
+            lacking = f"weights with ranges, which 'checkpoint calibrate {loaded.path}' finds"
+        if lacking:
+            raise ConfigError(f"'detector.precision' is int8, which needs {lacking}")
+    return PRECISIONS[name]
 
 
 def _device(name: str) -> torch.device:

@@ -35,9 +35,10 @@ class DetectorConfig:
     )
     precision: str = parameter(
         "auto",
-        "In what the network computes; auto takes float16 on a GPU with tensor cores, bfloat16 on "
-        "a processor that multiplies in it, float32 on any other.",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        "In what most of the network computes; auto takes float16 on a GPU with tensor cores; on a "
+        "processor with VNNI int8, where openvino is installed and the weights are calibrated; "
+        "else bfloat16 where the processor multiplies in it, and float32 on any other.",
+        choices=("auto", "float32", "bfloat16", "float16", "int8"),
         restart=True,
     )
     input_width: int = parameter(

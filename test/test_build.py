@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mots_ros.build import build_pipeline, build_tracker, reconfigure, weights_p
 from mots_ros.config import Config, parameters
 from mots_ros.core.types import Frame
 from mots_ros.data.street import StreetDrive
+from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
 from mots_ros.nets.search import SearchHead
@@ -83,18 +85,17 @@ def test_the_input_changes_and_ids_stay(name: str, street: list[Frame]) -> None:
         {"tracker.name": name, "detector.input_width": 320, "detector.threads": 1}
     )
     pipeline = build_pipeline(narrow)
-    widths = []
-    backbone = pipeline.detector.runner.net.base
-    hook = backbone.register_forward_pre_hook(lambda _, given: widths.append(given[0].shape[-1]))
     tracked = []
-    with hook:
+    look = NetworkRunner.__call__
+    with patch.object(NetworkRunner, "__call__", autospec=True, side_effect=look) as looks:
         for number, frame in enumerate(street):
             if number == 3:
                 wide = narrow.with_values({"detector.input_width": 448})
                 tracked += reconfigure(pipeline, wide)
             tracked += pipeline.step(frame)
         tracked += pipeline.finish()
-    assert widths == [320] * 3 + [448] * 3
+    letterboxes = [call.args[2] for call in looks.call_args_list]
+    assert [letterbox.input_size[1] for letterbox in letterboxes] == [320] * 3 + [448] * 3
     ids = [set(frame.ids.tolist()) for frame in tracked]
     assert len(ids) == 6
     assert ids[2] & ids[3]

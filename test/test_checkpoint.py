@@ -6,6 +6,8 @@ import os
 import pickle
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from mots_ros.commands import checkpoint as command
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import CheckpointError
-from mots_ros.nets.normalise import normalised
+from mots_ros.nets.normalise import MEAN, STD, normalised, statistics
 from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 
 SMALL = dataclasses.replace(LIGHT, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
@@ -100,6 +102,84 @@ def test_file_with_a_strange_spec(weights: Path, spec: str) -> None:
         checkpoint.load(weights)
 
 
+RANGES = {"base.base_layer.0": (-1.5, 2.0), "hm.0": (0.0, 3.25)}
+
+
+def test_ranges_come_back(weights: Path, tmp_path: Path) -> None:
+    assert checkpoint.read(weights).ranges == {}
+    checkpoint.save(checkpoint.load(weights), tmp_path / "ranges.safetensors", RANGES)
+    found = checkpoint.read(tmp_path / "ranges.safetensors")
+    assert found.ranges == RANGES
+    assert found.fingerprint() == checkpoint.read(weights).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("ranges", "said"),
+    [
+        ("[]", ""),
+        ("no json", ""),
+        ('{"hm.0": 3}', ""),
+        ('{"hm.0": ["a", "b"]}', ""),
+        ('{"hm.0": [2, 1]}', "hm.0 reaches from 2 to 1"),
+        ('{"hm.0": [NaN, 1]}', "hm.0 reaches from nan to 1"),
+        ('{"hm.0": [0, Infinity]}', "hm.0 reaches from 0 to inf"),
+        ('{"hm.9": [0, 1]}', "hm.9 is no convolution"),
+        ('{"base.base_layer.1": [0, 1]}', "base.base_layer.1 is no convolution"),
+    ],
+)
+def test_file_with_strange_ranges(weights: Path, ranges: str, said: str) -> None:
+    spec = json.dumps(dataclasses.asdict(SMALL))
+    save_file(load_file(weights), weights, metadata={"spec": spec, "ranges": ranges})
+    with pytest.raises(CheckpointError, match=f"its 'ranges' cannot be understood: .*{said}"):
+        checkpoint.read(weights)
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for number in range(5):
+        image = np.full((64, 96, 3), 40 * number, np.uint8)
+        cv2.imwrite(str(folder / f"{number:06d}.png"), image)
+    return folder
+
+
+def test_calibrate(
+    weights: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grey images: what comes first sees the means of their smallest and largest channels."""
+    out, again = tmp_path / "out.safetensors", tmp_path / "again.safetensors"
+    command.main(["describe", str(weights)])
+    assert "eight bits  not calibrated" in capsys.readouterr().out
+    command.main(["calibrate", str(weights), str(out), str(drive), "--images", "3"])
+    found = checkpoint.read(out)
+    assert f"eight bits  {len(found.ranges)} convolutions calibrated" in capsys.readouterr().out
+    # Of five images the first, the third and the last; all of an input's pixels count.
+    greys = [0.0, 80 / 255, 160 / 255]
+    shown = [[(grey - m) / s for m, s in zip(MEAN, STD, strict=True)] for grey in greys]
+    expected = (np.mean([min(image) for image in shown]), np.mean([max(image) for image in shown]))
+    assert found.ranges["base.base_layer.0"] == pytest.approx(expected, rel=1e-4)
+    for name, tensor in checkpoint.load(weights).state_dict().items():
+        torch.testing.assert_close(found.weights[name], tensor, rtol=0, atol=0)
+    command.main(["convert", str(out), str(again)])
+    assert checkpoint.read(again).ranges == found.ranges
+
+
+def test_what_cannot_be_calibrated_is_said(
+    weights: Path, released: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.safetensors"
+    for arguments, said in (
+        ([released, out, drive], "released.pth: deformable convolutions do not run in eight bits"),
+        ([weights, out, tmp_path / "nothing"], "nothing: expected"),
+        ([weights, weights, drive], "small.safetensors exists; it is not overwritten"),
+    ):
+        with pytest.raises(SystemExit):
+            command.main(["calibrate", *map(str, arguments)])
+        assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
 SMALL_DLA34 = dataclasses.replace(DLA34, channels=(2, 2, 4, 4, 4, 4), head_channels=4)
 
 
@@ -158,7 +238,7 @@ def test_a_released_network_sees_colours_as_it_learnt_them(released: Path) -> No
     bgr = ((rgb.flip(3) - mean) / deviation).permute(0, 3, 1, 2)
     with torch.inference_mode():
         expected = theirs.base.base_layer(bgr)
-        found = checkpoint.load(released).base.base_layer(normalised(rgb))
+        found = checkpoint.load(released).base.base_layer(normalised(rgb, statistics()))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert expected.std() > 0.01
 

@@ -28,7 +28,7 @@ from mots_ros.detection import detector as detector_module
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.recorded import Recorded
 from mots_ros.detection.runner import NetworkRunner
-from mots_ros.nets.normalise import letterboxed, normalised
+from mots_ros.nets.normalise import letterboxed, normalised, statistics
 from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 from mots_ros.trackers.searchtrack import SearchTracker
 
@@ -62,10 +62,11 @@ def test_images_are_sampled_as_opencv_does(letterbox: Letterbox) -> None:
 def test_to_normalise_leaves_what_it_is_given() -> None:
     image = torch.rand(1, 4, 6, 3) * 255
     before = image.clone()
-    expected = normalised(image.round().to(torch.uint8))
-    torch.testing.assert_close(normalised(image.round()), expected)
+    channels = statistics()
+    expected = normalised(image.round().to(torch.uint8), channels)
+    torch.testing.assert_close(normalised(image.round(), channels), expected)
     torch.testing.assert_close(image, before)
-    assert normalised(image).data_ptr() != image.data_ptr()
+    assert normalised(image, channels).data_ptr() != image.data_ptr()
 
 
 SIZE = (60, 100)
@@ -264,7 +265,8 @@ def test_a_recorded_network_gives_what_it_gives_unrecorded(precision: str) -> No
     with torch.inference_mode():
         for image, found in zip(images, seen, strict=True):
             given = torch.from_numpy(image)[None].cuda()
-            expected = net.features(normalised(letterboxed(given, letterbox)))
+            pixels = letterboxed(given, letterbox)
+            expected = net.features(normalised(pixels, statistics(pixels.device)))
             maps, expected_maps = runner.heads(found), net.heads(found)
             for mine, other in (
                 (found.shared, expected.shared),

@@ -16,7 +16,7 @@ from mots_ros.nets.dynamic import (
     masks_inside,
     parameter_count,
 )
-from mots_ros.nets.normalise import MEAN, STD, normalised
+from mots_ros.nets.normalise import MEAN, STD, normalised, statistics
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import SearchFeatures, boxes_at, search
 from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, FineMaskHead, SearchTrackNet
@@ -287,7 +287,7 @@ def test_negative_sizes_count_as_none() -> None:
 def test_normalised_channels() -> None:
     images = torch.zeros(2, 3, 5, 3, dtype=torch.uint8)
     images[1, 2, 4] = torch.tensor([255, 0, 100])
-    found = normalised(images)
+    found = normalised(images, statistics())
     assert found.shape == (2, 3, 3, 5)
     assert found.dtype == torch.float32
     assert found.is_contiguous(memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from mots_ros.build import build_detector, build_runner
 from mots_ros.config import DetectorConfig
 from mots_ros.core.types import Detections
 from mots_ros.data.street import StreetDrive
+from mots_ros.nets import checkpoint
 from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.dla import Upsampling
-from mots_ros.nets.precision import best_precision
+from mots_ros.nets.precision import best_precision, why_not_int8
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
+from mots_ros.parameter import ConfigError
+from small_net import small_net
 
 NARROW = (torch.bfloat16, torch.float16)
 
@@ -26,18 +30,28 @@ def seen_in(precision: str) -> Detections:
     return observation.detections
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_the_same_objects_are_found(precision: str) -> None:
+needs_int8 = pytest.mark.skipif(bool(why_not_int8()), reason=f"this machine lacks {why_not_int8()}")
+
+
+@pytest.mark.parametrize(
+    ("precision", "scores", "masks"),
+    [
+        ("bfloat16", 0.005, 0.98),
+        ("float16", 0.005, 0.98),
+        pytest.param("int8", 0.04, 0.95, marks=needs_int8),
+    ],
+)
+def test_the_same_objects_are_found(precision: str, scores: float, masks: float) -> None:
     exact, narrow = seen_in("float32"), seen_in(precision)
     assert exact.masks is not None and narrow.masks is not None
     assert len(exact.scores) > 4
     assert exact.labels.tolist() == narrow.labels.tolist()
     assert np.any(exact.scores != narrow.scores)
-    np.testing.assert_allclose(narrow.scores, exact.scores, atol=0.005)
+    np.testing.assert_allclose(narrow.scores, exact.scores, atol=scores)
     # A third of a cell of the map.
     np.testing.assert_allclose(narrow.boxes, exact.boxes, atol=1.5)
     one, other = np.asarray(exact.masks) > 0.5, np.asarray(narrow.masks) > 0.5
-    assert (one & other).sum() > 0.98 * (one | other).sum()
+    assert (one & other).sum() > masks * (one | other).sum()
 
 
 @pytest.mark.parametrize("precision", NARROW)
@@ -84,6 +98,8 @@ def test_enlarging_takes_and_gives_the_same_precision(precision: torch.dtype) ->
     ("able", "expected"),
     [
         ({"avx512_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True, "avx512_vnni": True}, torch.int8),
+        ({"avx_vnni": True}, torch.int8),
         ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
         ({"avx2": True}, torch.float32),
         ({}, torch.float32),
@@ -93,7 +109,12 @@ def test_the_best_precision_is_one_that_the_processor_has(
     able: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-    assert best_precision(torch.device("cpu")) == expected
+    monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: "there")
+    assert best_precision(torch.device("cpu"), quantisable=True) == expected
+    if expected is torch.int8:
+        assert best_precision(torch.device("cpu"), quantisable=False) != expected
+        monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: None)
+        assert best_precision(torch.device("cpu"), quantisable=True) != expected
 
 
 @pytest.mark.parametrize(
@@ -103,7 +124,7 @@ def test_the_best_precision_is_one_that_the_gpu_is_fast_in(
     capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert best_precision(torch.device("cuda")) == expected
+    assert best_precision(torch.device("cuda"), quantisable=True) == expected
 
 
 def test_each_precision_is_a_network_of_its_own() -> None:
@@ -111,3 +132,37 @@ def test_each_precision_is_a_network_of_its_own() -> None:
     narrow = build_runner(DetectorConfig(precision="bfloat16"))
     assert exact is not narrow
     assert build_runner(DetectorConfig(precision="bfloat16")) is narrow
+
+
+def test_eight_bits_need_ranges(tmp_path: Path) -> None:
+    checkpoint.save(small_net(), tmp_path / "net.safetensors")
+    config = DetectorConfig(weights=str(tmp_path / "net.safetensors"), precision="int8")
+    with pytest.raises(ConfigError, match="'detector.precision' is int8, .*checkpoint calibrate"):
+        build_runner(config)
+    assert build_runner(replace(config, precision="auto")).precision != "int8"
+
+
+@pytest.mark.parametrize(
+    ("able", "there", "lacking"),
+    [({"avx2": True}, "there", "VNNI"), ({"avx_vnni": True}, None, "pip install openvino")],
+)
+def test_eight_bits_need_a_machine_that_has_them(
+    able: dict[str, bool],
+    there: str | None,
+    lacking: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calibrated = tmp_path / "net.safetensors"
+    checkpoint.save(small_net(), calibrated, {"hm.0": (0.0, 1.0)})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: there)
+    config = DetectorConfig(precision="int8", device="cpu", weights=str(calibrated))
+    with pytest.raises(ConfigError, match=lacking):
+        build_runner(config)
+
+
+@needs_int8
+def test_the_embedded_weights_compute_in_eight_bits() -> None:
+    detector = build_detector(DetectorConfig(device="cpu"))
+    assert detector.device == "cpu in int8"

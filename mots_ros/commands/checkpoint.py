@@ -1,4 +1,5 @@
-"""Say what a weights file holds, or turn it into one of this package's files or an ONNX graph.
+"""Say what a weights file holds, turn it into one of this package's files or an ONNX graph, or find
+with which ranges its network can compute in eight bits.
 
 Reads this package's .safetensors and the .pth files of SearchTrack's and CenterNet's programs.
 Nothing in a file is run, whatever it holds.
@@ -7,16 +8,27 @@ Nothing in a file is run, whatever it holds.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from mots_ros.commands.evaluation_job import open_drive
+from mots_ros.config import DetectorConfig
+from mots_ros.data.drives import DriveError
+from mots_ros.detection.detector import letterbox_of
 from mots_ros.nets import checkpoint
 from mots_ros.nets.checkpoint import Checkpoint, CheckpointError
 from mots_ros.nets.export import ExportError, export
+from mots_ros.nets.folding import fold_normalisation
+from mots_ros.nets.normalise import normalised, statistics
+from mots_ros.nets.quantised import Ranges, observed_ranges
 from mots_ros.nets.searchtrack import NetworkSpec, SearchTrackNet
+from mots_ros.parameter import whole_number
+from mots_ros.progress import progress
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,13 +39,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
         contents = checkpoint.read(options.file)
         if options.task == "convert":
             _check_new(options.out, checkpoint.OURS)
-            checkpoint.save(contents.network(), options.out)
+            checkpoint.save(contents.network(), options.out, contents.ranges)
+        elif options.task == "calibrate":
+            _check_new(options.out, checkpoint.OURS)
+            checkpoint.save(contents.network(), options.out, _calibrated(contents, options))
+            contents = checkpoint.read(options.out)
         elif options.task == "export":
             _check_new(options.out, ".onnx")
             export(contents.network(), options.out, tuple(options.input))
         print(description(contents, tuple(options.input)))
-    except (CheckpointError, ExportError, OSError) as error:
+    except (CheckpointError, DriveError, ExportError, OSError) as error:
         parser.exit(2, f"checkpoint: error: {error}\n")
+
+
+def _calibrated(contents: Checkpoint, options: argparse.Namespace) -> Ranges:
+    """What the network sees in images of the drives, as the detector shows them to it."""
+    if contents.spec.deformable:
+        raise CheckpointError(f"{contents.path}: deformable convolutions do not run in eight bits")
+    net = contents.network()
+    fold_normalisation(net)
+    drives = [open_drive(path) for path in options.drives]
+    counts = [min(options.images, len(drive)) for drive in drives]
+
+    def images() -> Iterator[Tensor]:
+        for drive, count in zip(drives, counts, strict=True):
+            for frame in islice(drive, 0, None, -(-len(drive) // count)):
+                view = letterbox_of(frame.size, DetectorConfig()).warp(frame.image)
+                yield normalised(torch.from_numpy(view)[None], statistics())
+
+    return observed_ranges(net, progress(images(), sum(counts), "images"))
 
 
 def _check_new(out: Path, suffix: str) -> None:
@@ -54,6 +88,9 @@ def description(contents: Checkpoint, input_size: tuple[int, int]) -> str:
         + (", deformable neck" if spec.deformable else ""),
         "heads": _heads(contents),
         "parameters": f"{count:,} ({count * 4 / 1e6:.1f} MB as float32)",
+        "eight bits": f"{len(contents.ranges)} convolutions calibrated"
+        if contents.ranges
+        else "not calibrated",
     }
     try:
         contents.network()
@@ -103,7 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     describe = tasks.add_parser("describe", help="classes, heads, size, what it will run")
     turn = tasks.add_parser("convert", help="write it as safetensors, and describe it")
     graph = tasks.add_parser("export", help="write it as an ONNX graph, and describe it")
-    for task in (describe, turn, graph):
+    ranges = tasks.add_parser(
+        "calibrate", help="write it with the ranges for detector.precision int8, and describe it"
+    )
+    for task in (describe, turn, graph, ranges):
         task.add_argument("file", type=Path, help=".safetensors or .pth")
         task.add_argument(
             "--input",
@@ -116,6 +156,17 @@ def _parser() -> argparse.ArgumentParser:
         )
     turn.add_argument("out", type=Path, help="new file to write, .safetensors")
     graph.add_argument("out", type=Path, help="new file to write, .onnx")
+    ranges.add_argument("out", type=Path, help="new file to write, .safetensors")
+    ranges.add_argument(
+        "drives",
+        type=Path,
+        nargs="+",
+        help="bags and folders of images such as the network will see; 50 or more images are "
+        "enough",
+    )
+    ranges.add_argument(
+        "--images", type=whole_number(1), default=100, help="at most, of each drive; default: 100"
+    )
     return parser
 
 

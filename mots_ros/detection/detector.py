@@ -43,7 +43,7 @@ class CenterNetDetector:
         cuda = runner.device.type == "cuda"
         self.config = config
         device = torch.cuda.get_device_name(runner.device) if cuda else "cpu"
-        self.device = f"{device} in {str(runner.net.precision).removeprefix('torch.')}"
+        self.device = f"{device} in {runner.precision}"
         self.class_names = runner.net.spec.class_names
         self.runner = runner
         self.head = head

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Image
-from mots_ros.detection.recorded import Recorded
-from mots_ros.nets.normalise import letterboxed, normalised
+from mots_ros.detection.recorded import Recorded, Work
+from mots_ros.nets.normalise import letterboxed, normalised, statistics
 from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
+
+if TYPE_CHECKING:
+    from mots_ros.detection.compiled import Compiled
 
 GATHER_S = 0.004
 """How long the network waits for the frames of other cameras: those that take their pictures at the
@@ -39,15 +42,26 @@ class NetworkRunner:
     last ``leave`` and the next ``join`` it keeps no memory of a GPU. So do the trackers' heads that
     live beside it.
 
-    fingerprint: of the network's checkpoint, by which heads know it.
+    fingerprint: of the network's checkpoint, by which heads know it. precision: in what most of it
+    computes.
     """
 
-    def __init__(self, net: SearchTrackNet, device: torch.device, fingerprint: str = "") -> None:
+    def __init__(
+        self,
+        net: SearchTrackNet,
+        device: torch.device,
+        fingerprint: str = "",
+        quantised: bool = False,
+    ) -> None:
+        """``quantised``: the network rounds to eight bits, and has a processor to run on."""
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self.fingerprint = fingerprint
-        self._backbone = Recorded(self._before_heads)
-        self._heads = Recorded(self._after_features)
+        self.precision = "int8" if quantised else str(net.precision).removeprefix("torch.")
+        repeated = _compiled if quantised else Recorded
+        self._backbone = repeated(self._before_heads)
+        self._heads = repeated(self._after_features)
+        self._channels = statistics()
         self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
         self._waiting: list[_Place] = []
@@ -61,6 +75,7 @@ class NetworkRunner:
             self._users += 1
             for module in (self.net, *self._tracker_heads.values()):
                 module.to(self.device)
+            self._channels = statistics(self.device)
 
     def leave(self) -> None:
         """There is one camera less."""
@@ -124,18 +139,23 @@ class NetworkRunner:
                 place.error = error
 
     def _input(self, places: list[_Place]) -> Tensor:
-        """Normalised RGB [B, 3, h, w] of frames with the same letterbox."""
+        """RGB [B, h, w, 3] from 0 to 255 of frames with the same letterbox, on the device."""
         images, letterbox = [place.image for place in places], places[0].letterbox
         if self.device.type == "cpu":
-            views = [letterbox.warp(image) for image in images]
-            return normalised(torch.from_numpy(np.stack(views)))
+            return torch.from_numpy(np.stack([letterbox.warp(image) for image in images]))
         # Up they go as they came, once, as bytes.
-        on_device = torch.from_numpy(np.stack(images)).to(self.device)
-        return normalised(letterboxed(on_device, letterbox))
+        return letterboxed(torch.from_numpy(np.stack(images)).to(self.device), letterbox)
 
     def _before_heads(self, images: Tensor) -> tuple[Tensor | None, ...]:
-        features = self.net.features(images)
+        features = self.net.features(normalised(images, self._channels))
         return features.shared, features.detail, *features.ladder
 
     def _after_features(self, shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
         return tuple(vars(self.net.heads(Features(shared, detail, ladder=()))).values())
+
+
+def _compiled(work: Work) -> Compiled:
+    # OpenVINO is needed for this alone, and not made for every machine.
+    from mots_ros.detection.compiled import Compiled
+
+    return Compiled(work)

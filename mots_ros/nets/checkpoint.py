@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mots_ros.nets.quantised import Ranges
 from mots_ros.nets.searchtrack import DLA34, NetworkSpec, SearchTrackNet
 
 SpecT = TypeVar("SpecT")
@@ -49,13 +51,15 @@ class Checkpoint:
 
     spec: the network that it says to be, or that its names tell.
     weights: its tensors by our names.
-    unused: the names of what else is in the file.
+    unused: the names of what else is in the file. ranges: with which the network can be quantised;
+    none in files that were not calibrated.
     """
 
     path: Path
     spec: NetworkSpec
     weights: dict[str, Tensor]
     unused: tuple[str, ...] = ()
+    ranges: Ranges = field(default_factory=dict)
 
     def network(self) -> SearchTrackNet:
         """The network with these weights, in evaluation mode.
@@ -104,9 +108,12 @@ def fingerprint_of(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def save(net: SearchTrackNet, path: Path) -> None:
-    """Write the weights and the spec; the file appears whole or not at all."""
-    write_tensors(path, net, {"spec": json.dumps(dataclasses.asdict(net.spec))})
+def save(net: SearchTrackNet, path: Path, ranges: Ranges | None = None) -> None:
+    """Write weights, spec and ranges; the file appears whole or not at all."""
+    metadata = {"spec": json.dumps(dataclasses.asdict(net.spec))}
+    if ranges:
+        metadata["ranges"] = json.dumps(ranges)
+    write_tensors(path, net, metadata)
 
 
 def load(path: Path) -> SearchTrackNet:
@@ -201,9 +208,26 @@ def _read_ours(path: Path) -> Checkpoint:
     if "spec" not in metadata:
         raise CheckpointError(f"{path}: its header has no 'spec' that says what network it is")
     try:
-        return Checkpoint(path, spec_of(metadata["spec"], NetworkSpec), weights)
+        spec = spec_of(metadata["spec"], NetworkSpec)
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: its 'spec' cannot be understood: {error}") from error
+    try:
+        ranges = _ranges_of(metadata.get("ranges", "{}"), weights)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: its 'ranges' cannot be understood: {error}") from error
+    return Checkpoint(path, spec, weights, ranges=ranges)
+
+
+def _ranges_of(text: str, weights: Mapping[str, Tensor]) -> Ranges:
+    """Raises ValueError, TypeError or AttributeError where the text has none for these weights."""
+    ranges = {}
+    for name, (low, high) in json.loads(text).items():
+        if not -math.inf < low <= high < math.inf:
+            raise ValueError(f"{name} reaches from {low} to {high}")
+        if weights.get(f"{name}.weight", torch.empty(0)).dim() != 4:
+            raise ValueError(f"{name} is no convolution")
+        ranges[name] = float(low), float(high)
+    return ranges
 
 
 def _read_released(path: Path) -> Checkpoint:

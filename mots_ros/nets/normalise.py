@@ -15,9 +15,13 @@ MEAN = (0.47026115, 0.44719302, 0.40789654)
 STD = (0.27809835, 0.27408164, 0.28863828)
 
 
-def statistics() -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the channels [3], on the scale of 0 to 255."""
-    return 255 * torch.tensor(MEAN), 255 * torch.tensor(STD)
+Statistics = tuple[Tensor, Tensor]
+"""Mean and deviation of the channels [3], on the scale of 0 to 255."""
+
+
+def statistics(device: torch.device | None = None) -> Statistics:
+    """CenterNet's, on a device."""
+    return 255 * torch.tensor(MEAN, device=device), 255 * torch.tensor(STD, device=device)
 
 
 def letterboxed(images: Tensor, letterbox: Letterbox) -> Tensor:
@@ -44,15 +48,13 @@ def letterboxed(images: Tensor, letterbox: Letterbox) -> Tensor:
     return F.grid_sample(maps, grid, align_corners=False).permute(0, 2, 3, 1)
 
 
-def normalised(images: Tensor) -> Tensor:
+def normalised(images: Tensor, channels: Statistics) -> Tensor:
     """RGB [B, H, W, 3] from 0 to 255 -> float32 [B, 3, H, W], zero mean and unit deviation per
     channel.
 
     The result is a view: it lies in memory channels last, as the images do.
     """
     # Row by row, because a loop over three channels takes ten times as long.
-    rows = images.flatten(2).to(torch.float32, copy=True)
-    mean, deviation = (
-        channels.repeat(images.shape[2]).to(images.device) for channels in statistics()
-    )
-    return rows.sub_(mean).div_(deviation).view(images.shape).permute(0, 3, 1, 2)
+    mean, deviation = (each.repeat(images.shape[2]) for each in channels)
+    rows = (images.flatten(2) - mean).div_(deviation)
+    return rows.view(images.shape).permute(0, 3, 1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -12,23 +13,41 @@ PRECISIONS = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
+    "int8": torch.int8,
 }
 
 
-def best_precision(device: torch.device) -> torch.dtype:
+def best_precision(device: torch.device, quantisable: bool) -> torch.dtype:
     """The fastest precision of a device that loses nothing of a network's scores.
 
     Processors that do not multiply in bfloat16 would only emulate it. What a GPU loses was not
-    measured; its float16 is the finer of the two.
+    measured; its float16 is the finer of the two. Eight bits are for networks that are
+    ``quantisable``.
     """
     if device.type == "cuda":
         # Before Volta, half the width is no faster, or many times as slow.
         tensor_cores = torch.cuda.get_device_capability(device) >= (7, 0)
         return torch.float16 if tensor_cores else torch.float32
-    # torch before 2.10 does not say.
-    able: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    if quantisable and not why_not_int8():
+        return torch.int8
+    able = _capabilities()
     multiplies = able.get("avx512_bf16") or able.get("amx_bf16")
     return torch.bfloat16 if multiplies else torch.float32
+
+
+def why_not_int8() -> str:
+    """What this machine lacks to compute in eight bits on its processor; empty where nothing."""
+    able = _capabilities()
+    if not any(able.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8")):
+        # Others add neighbouring products in 16 bits, which is too few for all of them.
+        return "a processor with VNNI instructions"
+    return "" if find_spec("openvino") else "the package openvino (pip install openvino)"
+
+
+def _capabilities() -> Mapping[str, bool]:
+    # torch before 2.10 does not say.
+    able: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return able
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:

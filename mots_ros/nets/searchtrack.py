@@ -133,9 +133,9 @@ class Head(nn.Sequential):
         hidden = F.linear(patches, wide.weight.permute(0, 2, 3, 1).flatten(1), wide.bias)
         return F.linear(relu(hidden), last.weight.flatten(1), last.bias)
 
-    def compute_in(self, precision: torch.dtype) -> None:
-        """Let the wide layer compute in another precision."""
-        self[0].to(precision)
+    def narrow_parts(self) -> tuple[nn.Module, ...]:
+        """See ``SearchTrackNet.narrow_parts``."""
+        return (self[0],)
 
     @property
     def _layers(self) -> tuple[nn.Conv2d, nn.ReLU, nn.Conv2d]:
@@ -170,10 +170,9 @@ class FineMaskHead(nn.Module):
         with full_precision(shared.device):
             return F.pixel_shuffle(self.last(hidden), 2)
 
-    def compute_in(self, precision: torch.dtype) -> None:
-        """Let all layers but the last compute in another precision."""
-        self.detail.to(precision)
-        self.wide.to(precision)
+    def narrow_parts(self) -> tuple[nn.Module, ...]:
+        """See ``SearchTrackNet.narrow_parts``."""
+        return self.detail, self.wide
 
 
 class SearchTrackNet(nn.Module):
@@ -215,20 +214,23 @@ class SearchTrackNet(nn.Module):
         """In what backbone and neck compute."""
         return next(self.base.parameters()).dtype
 
-    def compute_in(self, precision: torch.dtype) -> None:
-        """Let backbone, neck and the dense heads' wide layers compute in another precision.
+    def narrow_parts(self) -> tuple[nn.Module, ...]:
+        """What need not compute in float32: backbone, neck and the dense heads' wide layers.
 
-        Where deformable taps lie, what the heads give in the end, and the two controllers, which
-        are read at single pixels, stay in float32.
+        What the heads give in the end does, and the two controllers, which are read at single
+        pixels.
         """
-        for part in (self.base, self.dla_up, self.ida_up):
+        heads = (self.hm, self.wh, self.reg, self.sch, self.seg, self.ltrb_amodal)
+        wide = (part for head in heads if head is not None for part in head.narrow_parts())
+        return self.base, self.dla_up, self.ida_up, *wide
+
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Let the narrow parts compute in another precision, but for where deformable taps lie."""
+        for part in self.narrow_parts():
             part.to(precision)
         for module in self.modules():
             if isinstance(module, DeformableConv):
                 module.conv_offset_mask.float()
-        for head in (self.hm, self.wh, self.reg, self.sch, self.seg, self.ltrb_amodal):
-            if head is not None:
-                head.compute_in(precision)
 
     def features(self, image: Tensor) -> Features:
         """Of normalised RGB [B, 3, H, W]; the shared ones are in float32."""

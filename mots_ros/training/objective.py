@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mots_ros.nets.dynamic import dynamic_network
-from mots_ros.nets.normalise import normalised
+from mots_ros.nets.normalise import normalised, statistics
 from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 from mots_ros.training.batch import Batch
 from mots_ros.training.losses import heatmap_loss, mask_loss, near_boxes, outline_loss
@@ -46,7 +46,7 @@ class Objective(nn.Module):
 
     def features(self, batch: Batch) -> Features:
         """What comes before all heads, of all frames."""
-        images = normalised(batch.images)
+        images = normalised(batch.images, statistics(batch.images.device))
         with self._precision(images):
             return self.net.features(images)
 
