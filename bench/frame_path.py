@@ -3,7 +3,8 @@
 A generated image is tracked again and again with exactly as many tracks as are asked for: every one
 of its strongest peaks counts as a detection, whatever its score. The full model has random weights,
 which take as long as learnt ones. Stages are timed apart from the whole tick: on a GPU each stage
-waits for the one before it. Last comes the memory that one frame holds at most.
+waits for the one before it; after each whole tick comes a pass of the network alone, for their
+ratio. Last comes the memory that one frame holds at most.
 
 .venv/bin/python bench/frame_path.py --models light dla34 --tracks 1 10 50 100 --out new.json
 .venv/bin/python bench/frame_path.py --compare old.json new.json
@@ -40,12 +41,12 @@ from terminal import check_new, command, config_of, run
 
 import mots_ros.pipeline
 import mots_ros.trackers.searchtrack
-from mots_ros.build import build_pipeline
+from mots_ros.build import THREADS, build_pipeline
 from mots_ros.config import Config
-from mots_ros.core.types import TrackedFrame
+from mots_ros.core.types import Frame, TrackedFrame
 from mots_ros.data.street import StreetDrive
-from mots_ros.detection.detector import CenterNetDetector
-from mots_ros.detection.runner import NetworkRunner
+from mots_ros.detection.detector import CenterNetDetector, letterbox_of
+from mots_ros.detection.runner import NetworkRunner, _Place
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.table import table
 from mots_ros.nets import checkpoint
@@ -56,7 +57,7 @@ from mots_ros.progress import progress
 from mots_ros.ros.convert import to_frame, to_messages, to_rgb_message
 
 STAGES = ("receive", "preprocess", "network", "decode", "search", "associate", "masks", "publish")
-WHOLE, OUTSIDE = "whole tick", "outside the network"
+WHOLE, OUTSIDE, BARE = "whole tick", "outside the network", "bare network"
 FULL = {"detector.input_width": 1280, "detector.input_height": 384, "detector.fit": "longer_side"}
 """How the released program sees KITTI's images."""
 WARM_UP = 5
@@ -102,13 +103,15 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
                     runs.append({"name": name, **measured})
     if options.plot is not None:
         save_plot(options.plot, runs)
-    device = f"{runs[0]['device']}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE]]
+    threads = config.detector.threads or THREADS
+    device = f"{runs[0]['device']}, {threads} threads, torch {torch.__version__}"
+    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE, BARE]]
     for item in runs:
         rows.append([item["name"], *(_cell(item["ms"][key]) for key in rows[0][1:])])
-    rows[0] += [f"peak of {what}, MB" for what in runs[0]["mb"]]
+    rows[0] += [f"{WHOLE} / {BARE}", *(f"peak of {what}, MB" for what in runs[0]["mb"])]
     for row, item in zip(rows[1:], runs, strict=True):
-        row += [f"{megabytes:.1f}" for megabytes in item["mb"].values()]
+        ratios = np.divide(item["ms"][WHOLE], item["ms"][BARE])
+        row += [f"{median(ratios):.2f}", *(f"{size:.1f}" for size in item["mb"].values())]
     return f"{device}\n{_listed(rows)}", {"device": device, "runs": runs}
 
 
@@ -131,13 +134,14 @@ def timed(
     def tick() -> float:
         return _tick(pipeline, message, next(numbers), tracks)
 
-    whole = [tick() for _ in range(WARM_UP + frames)]
+    network = _bare_network(pipeline, frame)
+    whole, bare = zip(*((tick(), network()) for _ in range(WARM_UP + frames)), strict=True)
     stages: Times = defaultdict(list)
     with _stopwatches(stages, pipeline):
         for _ in progress(range(frames), frames, name):
             tick()
             _tell_apart(stages)
-    milliseconds = {WHOLE: whole[WARM_UP:], **stages}
+    milliseconds = {WHOLE: whole[WARM_UP:], BARE: bare[WARM_UP:], **stages}
     return {"ms": milliseconds, "mb": peak_megabytes(tick), "device": pipeline.detector.device}
 
 
@@ -151,6 +155,24 @@ def _tick(pipeline: Pipeline, message: Image, number: int, tracks: int) -> float
     if len(tracked.ids) != tracks:
         raise EvaluationError(f"expected {tracks} tracks, found {len(tracked.ids)}")
     return 1000 * seconds
+
+
+def _bare_network(pipeline: Pipeline, frame: Frame) -> Callable[[], float]:
+    """What passes the network once, from pixels on its device to all maps, and says how long that
+    took in milliseconds."""
+    runner = pipeline.detector.runner
+    letterbox = letterbox_of(frame.size, pipeline.detector.config)
+    pixels = runner._input([_Place(frame.image, letterbox)])
+
+    @torch.inference_mode()
+    def passed() -> float:
+        start = time.perf_counter()
+        runner._heads(*runner._backbone(pixels)[:2])
+        if pixels.is_cuda:
+            torch.cuda.synchronize()
+        return 1000 * (time.perf_counter() - start)
+
+    return passed
 
 
 def _receive(message: Image) -> Any:
@@ -213,7 +235,7 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         name: {key: median(new[name][key]) / median(old[name][key]) for key in old[name]}
         for name in shared
     }
-    rows = [["new / old", *STAGES, OUTSIDE, WHOLE]]
+    rows = [["new / old", *STAGES, OUTSIDE, WHOLE, BARE]]
     for name, values in ratios.items():
         rows.append([name, *(f"{values[key]:.2f}" for key in rows[0][1:])])
     return _listed(rows), ratios
@@ -225,7 +247,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         measured = set.intersection(*({*item["ms"]} for item in runs if item["name"]))
     except (ValueError, KeyError, TypeError):
         measured = set()
-    if not {*STAGES, OUTSIDE, WHOLE} <= measured:
+    if not {*STAGES, OUTSIDE, WHOLE, BARE} <= measured:
         raise EvaluationError(f"{path}: expected what this command writes to --out")
     return runs
 

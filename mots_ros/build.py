@@ -39,6 +39,9 @@ _TRACKERS: Mapping[str, Callable[[TrackerConfig], Tracker]] = {
 }
 """Those that need their head for reading alone."""
 
+THREADS = torch.get_num_threads()
+"""Of a network on a processor that asks for no number: as many as torch found."""
+
 _Version = tuple[Path, int]
 
 _RUNNERS: WeakValueDictionary[tuple[_Version, torch.device, str], NetworkRunner] = (
@@ -66,8 +69,7 @@ def build_detector(config: DetectorConfig) -> CenterNetDetector:
 
 def build_runner(config: DetectorConfig) -> NetworkRunner:
     """The network of these weights, device and precision, loaded where nobody uses it yet."""
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    threads = config.threads or THREADS
     weights, device = weights_path(config.weights), _device(config.device)
     key = _version(weights), device, config.precision
     runner = _RUNNERS.get(key)
@@ -80,8 +82,12 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
             quantise(net, loaded.ranges)
         else:
             net.compute_in(precision)
-        quantised = precision is torch.int8
-        runner = _RUNNERS[key] = NetworkRunner(net, device, loaded.fingerprint(), quantised)
+        integer_threads = threads if precision is torch.int8 else 0
+        runner = NetworkRunner(net, device, loaded.fingerprint(), integer_threads)
+        _RUNNERS[key] = runner
+    # Then torch has only small things left to do, for which its threads would wait for each other
+    # many times as long as they take where other programs keep the cores busy.
+    torch.set_num_threads(1 if runner.precision == "int8" else threads)
     return runner
 
 

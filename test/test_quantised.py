@@ -112,7 +112,7 @@ def test_integers_give_what_rounded_numbers_give(net: SearchTrackNet) -> None:
     exact = outputs(net, image)
     quantise(net, ranges)
     rounded = outputs(net, image)
-    compiled = Compiled(lambda image: outputs(net, image))(image)
+    compiled = Compiled(lambda image: outputs(net, image), 1)(image)
     for one, two, three in zip(exact, rounded, compiled, strict=True):
         if one is None or two is None:
             assert one is two is three is None  # No amodal boxes.
@@ -128,7 +128,7 @@ def double(image: Tensor, other: Tensor | None) -> tuple[Tensor | None, ...]:
 
 @pytest.fixture
 def compiled() -> Compiled:
-    return Compiled(double)
+    return Compiled(double, 1)
 
 
 def test_a_graph_takes_any_shape_and_nothing_where_there_is_none(compiled: Compiled) -> None:
@@ -185,8 +185,8 @@ def test_backbone_and_heads_may_be_graphs_of_their_own(net: SearchTrackNet) -> N
     def after(shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
         return tuple(vars(net.heads(Features(shared, detail, ladder=()))).values())
 
-    apart = Compiled(after)(*Compiled(before)(image))
-    together = Compiled(lambda image: outputs(net, image)[1:])(image)
+    apart = Compiled(after, 1)(*Compiled(before, 1)(image))
+    together = Compiled(lambda image: outputs(net, image)[1:], 1)(image)
     assert net.spec == SMALL
     for one, other in zip(apart, together, strict=True):
         assert (one is None) == (other is None)

@@ -29,8 +29,9 @@ class Compiled:
     Not for several threads at once.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, threads: int) -> None:
         self._work = work
+        self._threads = threads
         self._model: openvino.Model | None = None
         self._returned: list[bool] = []
         self._requests: dict[tuple[Any, ...], openvino.InferRequest] = {}
@@ -66,7 +67,7 @@ class Compiled:
         present = [tensor for tensor in given if tensor is not None]
         self._model.reshape({i: list(tensor.shape) for i, tensor in enumerate(present)})
         settings = {
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": 1,
             # A robot has other programs, and the system knows which cores they leave free.
             "ENABLE_CPU_PINNING": False,

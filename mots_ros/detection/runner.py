@@ -51,16 +51,18 @@ class NetworkRunner:
         net: SearchTrackNet,
         device: torch.device,
         fingerprint: str = "",
-        quantised: bool = False,
+        integer_threads: int = 0,
     ) -> None:
-        """``quantised``: the network rounds to eight bits, and has a processor to run on."""
+        """``integer_threads``: with how many threads of a processor a network that rounds to eight
+        bits multiplies integers; 0 for any other network."""
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self.fingerprint = fingerprint
-        self.precision = "int8" if quantised else str(net.precision).removeprefix("torch.")
-        repeated = _compiled if quantised else Recorded
-        self._backbone = repeated(self._before_heads)
-        self._heads = repeated(self._after_features)
+        self.precision = "int8" if integer_threads else str(net.precision).removeprefix("torch.")
+        self._backbone, self._heads = (
+            _compiled(work, integer_threads) if integer_threads else Recorded(work)
+            for work in (self._before_heads, self._after_features)
+        )
         self._channels = statistics()
         self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
@@ -154,8 +156,8 @@ class NetworkRunner:
         return tuple(vars(self.net.heads(Features(shared, detail, ladder=()))).values())
 
 
-def _compiled(work: Work) -> Compiled:
+def _compiled(work: Work, threads: int) -> Compiled:
     # OpenVINO is needed for this alone, and not made for every machine.
     from mots_ros.detection.compiled import Compiled
 
-    return Compiled(work)
+    return Compiled(work, threads)
