@@ -162,12 +162,12 @@ def _bare_network(pipeline: Pipeline, frame: Frame) -> Callable[[], float]:
     took in milliseconds."""
     runner = pipeline.detector.runner
     letterbox = letterbox_of(frame.size, pipeline.detector.config)
-    pixels = runner._input([_Place(frame.image, letterbox)])
+    pixels = runner._input([_Place(runner._whole, frame.image, letterbox)])
 
     @torch.inference_mode()
     def passed() -> float:
         start = time.perf_counter()
-        runner._heads(*runner._backbone(pixels)[:2])
+        runner._whole(pixels)
         if pixels.is_cuda:
             torch.cuda.synchronize()
         return 1000 * (time.perf_counter() - start)
@@ -205,7 +205,6 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
             (sys.modules[__name__], "_receive", "receive"),
             (NetworkRunner, "_look", "network"),
             (NetworkRunner, "_input", "preprocess"),
-            (NetworkRunner, "heads", "heads"),
             (CenterNetDetector, "__call__", "detector"),
             (mots_ros.trackers.searchtrack, "search", "search"),
             (type(pipeline.tracker), "step", "tracker"),
@@ -218,7 +217,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
 
 def _tell_apart(stages: Times) -> None:
     """From what the last tick's functions took in all to what they took themselves."""
-    stages["network"][-1] += stages["heads"][-1] - stages["preprocess"][-1]
+    stages["network"][-1] -= stages["preprocess"][-1]
     last = {stage: values[-1] for stage, values in stages.items()}
     stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
     stages["associate"].append(last["tracker"] - last["search"])

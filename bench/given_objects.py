@@ -28,11 +28,9 @@ class GivenObjects:
     def __call__(self, frame: Frame, sets: list[Detections]) -> list[Observation[SearchFeatures]]:
         """An observation of ``frame`` with each of the sets of detections."""
         letterbox = letterbox_of(frame.size, self._config)
-        features = self._runner(frame.image, letterbox)
-        maps = self._runner.heads(features)
+        shared, maps = self._runner.look(frame.image, letterbox)
         offset = None if maps.offset is None else maps.offset[0]
         height, width = letterbox.map_size
-        shared = features.shared
         observations = []
         for detections in sets:
             centres = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2

@@ -178,11 +178,11 @@ def test_kernels_are_read_where_the_objects_are() -> None:
     ]
     both, nothing = look(Frame(0, "", image), sets)
     assert both.letterbox == letterbox and both.detections is sets[0]
-    features = look._runner(image, letterbox)
+    shared, maps = look._runner.look(image, letterbox)
     x, y = torch.tensor([5, 31]), torch.tensor([6, 15])
-    expected = look._runner.net.search_kernels(features.shared, torch.zeros_like(x), y, x)
+    expected = look._runner.net.search_kernels(shared, torch.zeros_like(x), y, x)
     torch.testing.assert_close(both.features.kernels, expected)
-    torch.testing.assert_close(both.features.search, look._runner.heads(features).search[0])
+    torch.testing.assert_close(both.features.search, maps.search[0])
     assert nothing.features.kernels.shape == (0, expected.shape[1])
 
 

@@ -86,15 +86,15 @@ def test_the_input_changes_and_ids_stay(name: str, street: list[Frame]) -> None:
     )
     pipeline = build_pipeline(narrow)
     tracked = []
-    look = NetworkRunner.__call__
-    with patch.object(NetworkRunner, "__call__", autospec=True, side_effect=look) as looks:
+    passed = NetworkRunner._passed
+    with patch.object(NetworkRunner, "_passed", autospec=True, side_effect=passed) as looks:
         for number, frame in enumerate(street):
             if number == 3:
                 wide = narrow.with_values({"detector.input_width": 448})
                 tracked += reconfigure(pipeline, wide)
             tracked += pipeline.step(frame)
         tracked += pipeline.finish()
-    letterboxes = [call.args[2] for call in looks.call_args_list]
+    letterboxes = [call.args[3] for call in looks.call_args_list]
     assert [letterbox.input_size[1] for letterbox in letterboxes] == [320] * 3 + [448] * 3
     ids = [set(frame.ids.tolist()) for frame in tracked]
     assert len(ids) == 6

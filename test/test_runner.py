@@ -47,12 +47,15 @@ def test_frames_of_one_moment_share_a_pass(
 ) -> None:
     monkeypatch.setattr(module, "GATHER_S", 5.0)
     runner = NetworkRunner(small_net(), CPU)
-    alone = {seed: runner(picture(seed), PLAIN) for seed in range(3)}
+    alone = {seed: runner.features(picture(seed), PLAIN) for seed in range(3)}
     for _ in range(3):
         runner.join()
     found = {}
     together(
-        *(lambda seed=seed: found.update({seed: runner(picture(seed), PLAIN)}) for seed in range(3))
+        *(
+            lambda seed=seed: found.update({seed: runner.features(picture(seed), PLAIN)})
+            for seed in range(3)
+        )
     )
     assert passes == [1, 1, 1, 3]
     for seed, features in alone.items():
@@ -62,11 +65,30 @@ def test_frames_of_one_moment_share_a_pass(
             torch.testing.assert_close(mine, rung)
 
 
+def test_the_whole_network_gives_what_its_parts_give(
+    passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.2)
+    runner, found = NetworkRunner(small_net(), CPU), {}
+    runner.join()
+    runner.join()
+    together(
+        lambda: found.update(whole=runner.look(picture(0), PLAIN)),
+        lambda: found.update(parts=runner.features(picture(0), PLAIN)),
+    )
+    assert passes == [1, 1]  # Some cameras' trackers change features before the heads see them.
+    shared, maps = found["whole"]
+    features = found["parts"]
+    torch.testing.assert_close(shared, features.shared)
+    for name, expected in vars(runner.heads(features)).items():
+        torch.testing.assert_close(getattr(maps, name), expected)
+
+
 def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:
     runner = NetworkRunner(small_net(), CPU)
     runner.join()
     runner.join()
-    runner(picture(0), PLAIN)
+    runner.look(picture(0), PLAIN)
     assert passes == [1]
 
 
@@ -80,7 +102,7 @@ def test_frames_of_other_sizes_pass_by_themselves(
     sizes = {}
 
     def look(size: tuple[int, int]) -> None:
-        features = runner(picture(0, size), Letterbox.contain(size, size))
+        features = runner.features(picture(0, size), Letterbox.contain(size, size))
         sizes[size] = features.shared.shape[2:]
 
     # The second one finds the queue empty but for itself.
@@ -93,8 +115,8 @@ def test_frames_of_other_sizes_pass_by_themselves(
 def test_an_error_reaches_everybody_and_the_next_frame_is_fine() -> None:
     runner = NetworkRunner(small_net(), CPU)
     with pytest.raises(ValueError, match=r"expected an image of \(64, 96\)"):
-        runner(picture(0, (32, 64)), PLAIN)
-    runner(picture(0), PLAIN)
+        runner.look(picture(0, (32, 64)), PLAIN)
+    runner.look(picture(0), PLAIN)
 
 
 def test_a_detector_may_be_collected_while_the_network_is_busy() -> None:

@@ -19,6 +19,8 @@ signals."""
 _KEPT = 8
 """Shapes whose graphs are kept, the oldest of which goes first."""
 
+_Request = tuple[openvino.InferRequest, list[tuple[int, ...]]]
+
 
 class Compiled:
     """A function of tensors as a graph, for the shapes that it meets.
@@ -34,7 +36,7 @@ class Compiled:
         self._threads = threads
         self._model: openvino.Model | None = None
         self._returned: list[bool] = []
-        self._requests: dict[tuple[Any, ...], openvino.InferRequest] = {}
+        self._requests: dict[tuple[Any, ...], _Request] = {}
 
     def __call__(self, *given: Any) -> tuple[Any, ...]:
         """What the function makes of tensors, and None where there is none."""
@@ -45,9 +47,9 @@ class Compiled:
                 del self._requests[next(iter(self._requests))]
             self._requests[shapes] = self._compiled(given)
         # The last one used is the last to go.
-        request = self._requests[shapes] = self._requests.pop(shapes)
+        request, found_shapes = self._requests[shapes] = self._requests.pop(shapes)
         # Whoever asked keeps them; a request's own are overwritten by the next frame.
-        found = [torch.empty(tuple(each.shape)) for each in request.get_compiled_model().outputs]
+        found = [torch.empty(shape) for shape in found_shapes]
         for i, tensor in enumerate(here):
             request.set_input_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
         for i, tensor in enumerate(found):
@@ -60,8 +62,8 @@ class Compiled:
         """Give the graphs' memory back."""
         self._requests.clear()
 
-    def _compiled(self, given: Sequence[Tensor | None]) -> openvino.InferRequest:
-        """The graph for the shapes of these."""
+    def _compiled(self, given: Sequence[Tensor | None]) -> _Request:
+        """The graph for the shapes of these, and the shapes of what it gives."""
         if self._model is None:
             self._model = self._translated(given)
         present = [tensor for tensor in given if tensor is not None]
@@ -74,7 +76,8 @@ class Compiled:
             # Of all but the integers: to and from bfloat16 takes longer than it saves.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        return _CORE.compile_model(self._model, "CPU", settings).create_infer_request()
+        compiled = _CORE.compile_model(self._model, "CPU", settings)
+        return compiled.create_infer_request(), [tuple(each.shape) for each in compiled.outputs]
 
     def _translated(self, given: Sequence[Tensor | None]) -> openvino.Model:
         """The graph for any shape; neither it nor what it is made from knows None."""

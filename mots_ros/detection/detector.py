@@ -22,6 +22,7 @@ from mots_ros.detection.window import Glance, Window
 from mots_ros.nets.dynamic import dynamic_network, masks_inside
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import boxes_at
+from mots_ros.nets.searchtrack import Features, HeadMaps
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
 NETWORK_STRIDE = 32
@@ -67,24 +68,28 @@ class CenterNetDetector:
         """
         self._join()
         letterbox = letterbox_of(frame.size, self.config)
-        features = self.runner(frame.image, letterbox)
-        glance = Glance(frame, letterbox, features.shared, features)
-        glances = self._window.push(glance) if self._window else [glance]
-        return [self._observed(glance) for glance in glances]
+        if self._window is None:
+            shared, maps = self.runner.look(frame.image, letterbox)
+            features = Features(shared, detail=None, ladder=())
+            return [self._observed(Glance(frame, letterbox, shared, features), maps)]
+        features = self.runner.features(frame.image, letterbox)
+        return self._seen(self._window.push(Glance(frame, letterbox, features.shared, features)))
 
     @torch.inference_mode()
     def finish(self) -> list[Observation[Any]]:
         """The frames that still waited for later ones; a drive ends here."""
-        return [self._observed(glance) for glance in self._window.finish()] if self._window else []
+        return self._seen(self._window.finish()) if self._window else []
 
     def forget(self) -> None:
         """A drive ends here, and nobody wants the frames that waited."""
         if self._window:
             self._window.forget()
 
-    def _observed(self, glance: Glance) -> Observation[Any]:
+    def _seen(self, glances: list[Glance]) -> list[Observation[Any]]:
+        return [self._observed(glance, self.runner.heads(glance.features)) for glance in glances]
+
+    def _observed(self, glance: Glance, maps: HeadMaps) -> Observation[Any]:
         shared, ladder = glance.features.shared, glance.features.ladder
-        maps = self.runner.heads(glance.features)
         scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
         size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
         if maps.amodal is None:

@@ -29,10 +29,15 @@ same moment do not arrive at quite the same."""
 class _Place:
     """A frame in the queue, and in the end what came of it."""
 
+    repeated: Recorded | Compiled
     image: Image
     letterbox: Letterbox
-    seen: Features | None = None
+    found: tuple[Tensor | None, ...] = ()
     error: Exception | None = None
+
+    def goes_with(self, other: _Place) -> bool:
+        """Whether both can pass at once."""
+        return self.repeated is other.repeated and self.letterbox == other.letterbox
 
 
 class NetworkRunner:
@@ -59,10 +64,10 @@ class NetworkRunner:
         self.device = device
         self.fingerprint = fingerprint
         self.precision = "int8" if integer_threads else str(net.precision).removeprefix("torch.")
-        self._backbone, self._heads = (
+        self._whole, self._backbone, self._heads = self._parts = [
             _compiled(work, integer_threads) if integer_threads else Recorded(work)
-            for work in (self._before_heads, self._after_features)
-        )
+            for work in (self._all, self._before_heads, self._after_features)
+        ]
         self._channels = statistics()
         self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
@@ -84,8 +89,8 @@ class NetworkRunner:
         with self._network:
             self._users -= 1
             if self._users == 0:
-                self._backbone.forget()
-                self._heads.forget()
+                for part in self._parts:
+                    part.forget()
                 for module in (self.net, *self._tracker_heads.values()):
                     module.to("cpu")
                 if self.device.type == "cuda":
@@ -99,43 +104,55 @@ class NetworkRunner:
                 self._tracker_heads[key] = head.to(self.device) if self._users else head
             return self._tracker_heads[key]
 
+    def look(self, image: Image, letterbox: Letterbox) -> tuple[Tensor, HeadMaps]:
+        """The features that every head sees [1, C, h, w], and what the dense heads make of them, of
+        an RGB image [H, W, 3] in a letterbox of its size."""
+        shared, *maps = self._passed(self._whole, image, letterbox)
+        assert shared is not None
+        return shared, HeadMaps(*maps)  # type: ignore[arg-type]
+
+    def features(self, image: Image, letterbox: Letterbox) -> Features:
+        """Only what comes before all heads, for a tracker that changes it."""
+        shared, detail, *ladder = self._passed(self._backbone, image, letterbox)
+        return Features(shared, detail, tuple(ladder))  # type: ignore[arg-type]
+
     @torch.inference_mode()
     def heads(self, features: Features) -> HeadMaps:
-        """The dense heads' maps of features, which a tracker may have changed."""
+        """What the dense heads make of features, which a tracker may have changed."""
         with self._network:
             return HeadMaps(*self._heads(features.shared, features.detail))
 
-    def __call__(self, image: Image, letterbox: Letterbox) -> Features:
-        """What comes before all heads, of an RGB image [H, W, 3] in a letterbox of its size."""
-        place = _Place(image, letterbox)
+    def _passed(
+        self, repeated: Recorded | Compiled, image: Image, letterbox: Letterbox
+    ) -> tuple[Tensor | None, ...]:
+        """What this part of the network makes of an image, perhaps beside other cameras'."""
+        place = _Place(repeated, image, letterbox)
         with self._arrival:
             self._waiting.append(place)
             self._arrival.notify()
         with self._network:
             # Whoever comes first looks at the others' frames, too.
-            if place.seen is None and place.error is None:
-                self._look(self._gathered(letterbox))
+            if not place.found and place.error is None:
+                self._look(self._gathered(place))
         if place.error is not None:
             raise place.error
-        assert place.seen is not None
-        return place.seen
+        return place.found
 
-    def _gathered(self, letterbox: Letterbox) -> list[_Place]:
-        """Take the frames with the same letterbox out of the queue."""
+    def _gathered(self, first: _Place) -> list[_Place]:
+        """Take the frames that can pass with this one out of the queue."""
         with self._arrival:
             if self._users > 1:
                 self._arrival.wait_for(lambda: len(self._waiting) >= self._users, GATHER_S)
-            together = [place for place in self._waiting if place.letterbox == letterbox]
-            self._waiting = [place for place in self._waiting if place.letterbox != letterbox]
+            together = [place for place in self._waiting if place.goes_with(first)]
+            self._waiting = [place for place in self._waiting if not place.goes_with(first)]
         return together
 
     @torch.inference_mode()
     def _look(self, places: list[_Place]) -> None:
         try:
-            shared, detail, *ladder = self._backbone(self._input(places))
-            features = Features(shared, detail, tuple(ladder))
+            found = places[0].repeated(self._input(places))
             for i, place in enumerate(places):
-                place.seen = features.of(slice(i, i + 1))
+                place.found = tuple(None if each is None else each[i : i + 1] for each in found)
         except Exception as error:
             for place in places:
                 place.error = error
@@ -147,6 +164,10 @@ class NetworkRunner:
             return torch.from_numpy(np.stack([letterbox.warp(image) for image in images]))
         # Up they go as they came, once, as bytes.
         return letterboxed(torch.from_numpy(np.stack(images)).to(self.device), letterbox)
+
+    def _all(self, images: Tensor) -> tuple[Tensor | None, ...]:
+        features = self.net.features(normalised(images, self._channels))
+        return features.shared, *vars(self.net.heads(features)).values()
 
     def _before_heads(self, images: Tensor) -> tuple[Tensor | None, ...]:
         features = self.net.features(normalised(images, self._channels))

@@ -282,9 +282,12 @@ def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Ten
 
     A 3x3 convolution without padding makes of them what a padded one has at these pixels.
     """
-    around = torch.arange(3, device=features.device)
-    padded = F.pad(features, (1, 1, 1, 1))
+    height, width = features.shape[2:]
+    around = torch.arange(-1, 2, device=features.device)
+    rows, columns = y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     # Advanced indices around a slice put the objects first and the channels last.
-    return padded[
-        batch.view(-1, 1, 1), :, y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
-    ].permute(0, 3, 1, 2)
+    found = features[
+        batch.view(-1, 1, 1), :, rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    ]
+    return found.masked_fill(~inside.unsqueeze(3), 0).permute(0, 3, 1, 2)

@@ -20,7 +20,8 @@ class Seen:
 
     shared: [1, C, h, w] the features at stride 4 that the dense heads saw; raw: the same before the
         head's context changed them.
-    ladder: the neck's maps [1, C_i, h_i, w_i] at strides 8, 16 and 32, in its precision.
+    ladder: the neck's maps [1, C_i, h_i, w_i] at strides 8, 16 and 32, in its precision; none for a
+        head without context.
     maps: the dense heads, a batch of one.
     x, y: int64 [N] the map pixel in which each object was found.
     boxes: [N, 4] xyxy in continuous map coordinates.
