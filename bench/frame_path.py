@@ -4,7 +4,9 @@ A generated image is tracked again and again with exactly as many tracks as are 
 of its strongest peaks counts as a detection, whatever its score. The full model has random weights,
 which take as long as learnt ones. Stages are timed apart from the whole tick: on a GPU each stage
 waits for the one before it; after each whole tick comes a pass of the network alone, for their
-ratio. Last comes the memory that one frame holds at most.
+ratio. "frame to frame" is the time between two frames of a camera that is faster: as in the node,
+messages go out while the next one is in the network. Last comes the memory that a frame holds at
+most.
 
 .venv/bin/python bench/frame_path.py --models light dla34 --tracks 1 10 50 100 --out new.json
 .venv/bin/python bench/frame_path.py --compare old.json new.json
@@ -19,8 +21,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -54,10 +57,16 @@ from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
 from mots_ros.parameter import whole_number
 from mots_ros.pipeline import Pipeline
 from mots_ros.progress import progress
-from mots_ros.ros.convert import to_frame, to_messages, to_rgb_message
+from mots_ros.ros.convert import (
+    DetectionsMessage,
+    to_frame,
+    to_masks_message,
+    to_rgb_message,
+)
 
 STAGES = ("receive", "preprocess", "network", "decode", "search", "associate", "masks", "publish")
 WHOLE, OUTSIDE, BARE = "whole tick", "outside the network", "bare network"
+PERIOD = "frame to frame"
 FULL = {"detector.input_width": 1280, "detector.input_height": 384, "detector.fit": "longer_side"}
 """How the released program sees KITTI's images."""
 WARM_UP = 5
@@ -105,13 +114,15 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         save_plot(options.plot, runs)
     threads = config.detector.threads or THREADS
     device = f"{runs[0]['device']}, {threads} threads, torch {torch.__version__}"
-    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE, BARE]]
+    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE, PERIOD, BARE]]
     for item in runs:
         rows.append([item["name"], *(_cell(item["ms"][key]) for key in rows[0][1:])])
-    rows[0] += [f"{WHOLE} / {BARE}", *(f"peak of {what}, MB" for what in runs[0]["mb"])]
+    rows[0] += [f"{whole} / {BARE}" for whole in (WHOLE, PERIOD)]
+    rows[0] += [f"peak of {what}, MB" for what in runs[0]["mb"]]
     for row, item in zip(rows[1:], runs, strict=True):
-        ratios = np.divide(item["ms"][WHOLE], item["ms"][BARE])
-        row += [f"{median(ratios):.2f}", *(f"{size:.1f}" for size in item["mb"].values())]
+        for whole in (WHOLE, PERIOD):
+            row.append(f"{median(np.divide(item['ms'][whole], item['ms'][BARE])):.2f}")
+        row += [f"{size:.1f}" for size in item["mb"].values()]
     return f"{device}\n{_listed(rows)}", {"device": device, "runs": runs}
 
 
@@ -129,32 +140,62 @@ def timed(
     frame = StreetDrive(seed=1, length=1, size=size).frame(0).frame
     message = to_rgb_message(frame, frame.image)
     pipeline = build_pipeline(config.with_values(values))
-    numbers = count()
+    numbers, answer = count(), DetectionsMessage(pipeline.detector.class_names)
 
     def tick() -> float:
-        return _tick(pipeline, message, next(numbers), tracks)
+        return _tick(pipeline, message, next(numbers), tracks, answer)
 
+    pipeline.wake()
     network = _bare_network(pipeline, frame)
     whole, bare = zip(*((tick(), network()) for _ in range(WARM_UP + frames)), strict=True)
+    period = _periods(pipeline, message, numbers, WARM_UP + frames, answer)
     stages: Times = defaultdict(list)
     with _stopwatches(stages, pipeline):
         for _ in progress(range(frames), frames, name):
             tick()
             _tell_apart(stages)
-    milliseconds = {WHOLE: whole[WARM_UP:], BARE: bare[WARM_UP:], **stages}
+    milliseconds = {WHOLE: whole, PERIOD: period, BARE: bare}
+    milliseconds = {name: values[WARM_UP:] for name, values in milliseconds.items()} | stages
     return {"ms": milliseconds, "mb": peak_megabytes(tick), "device": pipeline.detector.device}
 
 
-def _tick(pipeline: Pipeline, message: Image, number: int, tracks: int) -> float:
+def _tick(
+    pipeline: Pipeline, message: Image, number: int, tracks: int, answer: DetectionsMessage
+) -> float:
     """Everything the node does with a message, without the transport; its milliseconds."""
-    message.header.stamp.sec, message.header.stamp.nanosec = divmod(number * PERIOD_NS, 10**9)
+    _stamp(message, number)
     start = time.perf_counter()
     (tracked,) = pipeline.step(_receive(message))
-    _publish(tracked, pipeline.detector.class_names)
+    _publish(tracked, answer)
     seconds = time.perf_counter() - start
     if len(tracked.ids) != tracks:
         raise EvaluationError(f"expected {tracks} tracks, found {len(tracked.ids)}")
     return 1000 * seconds
+
+
+def _periods(
+    pipeline: Pipeline,
+    message: Image,
+    numbers: Iterator[int],
+    frames: int,
+    answer: DetectionsMessage,
+) -> list[float]:
+    """Milliseconds from frame to frame, where publishing is another thread's as in the node."""
+    times: list[float] = [time.perf_counter()]
+    publishing: Future[None] | None = None
+    with ThreadPoolExecutor(1) as aside:
+        for _ in range(frames):
+            _stamp(message, next(numbers))
+            (tracked,) = pipeline.step(_receive(message))
+            if publishing is not None:
+                publishing.result()
+            publishing = aside.submit(_publish, tracked, answer)
+            times.append(time.perf_counter())
+    return [1000 * (after - before) for before, after in pairwise(times)]
+
+
+def _stamp(message: Image, number: int) -> None:
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(number * PERIOD_NS, 10**9)
 
 
 def _bare_network(pipeline: Pipeline, frame: Frame) -> Callable[[], float]:
@@ -179,9 +220,9 @@ def _receive(message: Image) -> Any:
     return to_frame(message, "image")
 
 
-def _publish(tracked: TrackedFrame, class_names: Sequence[str]) -> None:
-    for message in to_messages(tracked, class_names):
-        serialize_message(message)
+def _publish(tracked: TrackedFrame, answer: DetectionsMessage) -> None:
+    serialize_message(answer.of(tracked))
+    serialize_message(to_masks_message(tracked))
 
 
 @contextmanager
@@ -218,6 +259,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
 def _tell_apart(stages: Times) -> None:
     """From what the last tick's functions took in all to what they took themselves."""
     stages["network"][-1] -= stages["preprocess"][-1]
+    stages["publish"][-1] -= stages["masks"][-1]
     last = {stage: values[-1] for stage, values in stages.items()}
     stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
     stages["associate"].append(last["tracker"] - last["search"])
@@ -234,7 +276,7 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         name: {key: median(new[name][key]) / median(old[name][key]) for key in old[name]}
         for name in shared
     }
-    rows = [["new / old", *STAGES, OUTSIDE, WHOLE, BARE]]
+    rows = [["new / old", *STAGES, OUTSIDE, WHOLE, PERIOD, BARE]]
     for name, values in ratios.items():
         rows.append([name, *(f"{values[key]:.2f}" for key in rows[0][1:])])
     return _listed(rows), ratios
@@ -246,7 +288,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         measured = set.intersection(*({*item["ms"]} for item in runs if item["name"]))
     except (ValueError, KeyError, TypeError):
         measured = set()
-    if not {*STAGES, OUTSIDE, WHOLE, BARE} <= measured:
+    if not {*STAGES, OUTSIDE, WHOLE, PERIOD, BARE} <= measured:
         raise EvaluationError(f"{path}: expected what this command writes to --out")
     return runs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -40,5 +41,5 @@ def tracked_frame(
             np.full(count, 0.75, np.float32),
             np.full(count, label, np.int64),
         ),
-        paint(size, rectangles),
+        partial(paint, size, rectangles),
     )

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from mots_ros.config import Config, DetectorConfig
-from mots_ros.core.types import Detections, Frame, TrackedFrame
+from mots_ros.core.types import Detections, Frame, LabelImage, TrackedFrame
 from mots_ros.detection.runner import NetworkRunner
 from small_net import small_net
 
@@ -51,6 +51,7 @@ class StubPipeline:
         self.detector = StubDetector(config.detector)
         self.tracker = SimpleNamespace(config=config.tracker)
         self.frames: list[Frame] = []
+        self.painted = 0
         self.calls: list[str] = []
         self.gate = threading.Lock()
 
@@ -72,15 +73,20 @@ class StubPipeline:
         with self.gate:
             self.frames.append(frame)
         height, width = frame.size
-        label_image = np.zeros(frame.size, np.uint16)
-        label_image[:, : width // 2] = 7
+
+        def paint() -> LabelImage:
+            self.painted += 1
+            label_image = np.zeros(frame.size, np.uint16)
+            label_image[:, : width // 2] = 7
+            return label_image
+
         detections = Detections(
             np.array([[0, 0, width / 2, height]], np.float32),
             np.array([0.75], np.float32),
             np.array([1], np.int64),
         )
         ids = np.array([7], np.int64)
-        return [TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, label_image)]
+        return [TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, paint)]
 
 
 class LookingAhead(StubPipeline):

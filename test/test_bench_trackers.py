@@ -52,7 +52,7 @@ class Pace:
         detections = Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64))
         image = self._painted(number, int(ids[0])).astype(np.uint16)
         look = np.array([[1, 0]], np.float32)
-        return [TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, image, look)]
+        return [TrackedFrame(frame.stamp_ns, frame.frame_id, ids, detections, lambda: image, look)]
 
     def finish(self) -> list[TrackedFrame]:
         return []

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import (
     CORNER,
+    DeferredMasks,
     WindowedMasks,
     cells_around,
     compose_label_image,
@@ -47,6 +48,26 @@ def half_planes(letterbox, boxes):
         ]
         masks.append(np.clip(0.5 + np.min(inside, axis=0) / 40, 0, 1))
     return np.array(masks, np.float32).reshape(-1, *letterbox.map_size)
+
+
+def test_only_masks_that_remain_are_computed_and_only_once():
+    masks = np.random.default_rng(0).random((5, 6, 8), np.float32)
+    asked = []
+
+    def look(chosen):
+        asked.append(chosen.tolist())
+        return WindowedMasks.whole(masks[chosen])
+
+    deferred = DeferredMasks(look, 5, (6, 8))
+    assert deferred.shape == (5, 6, 8)
+    remaining = deferred[np.array([4, 2, 0])][np.array([False, True, True])]
+    assert remaining.shape == (2, 6, 8) and asked == []
+    np.testing.assert_array_equal(np.asarray(remaining), masks[[2, 0]])
+    np.testing.assert_array_equal(np.asarray(remaining[np.array([1])]), masks[[0]])
+    assert asked == [[2, 0]]
+    both = remaining.joined(deferred[np.array([3])].looked_at)
+    np.testing.assert_array_equal(np.asarray(both), masks[[2, 0, 3]])
+    assert asked == [[2, 0], [3]]
 
 
 def test_a_mask_appears_where_its_object_is():

@@ -1,10 +1,22 @@
 """The pipeline joins detector and tracker, paints the masks, and follows the clock."""
 
+import gc
+from dataclasses import replace
+from unittest.mock import MagicMock
+
 import numpy as np
 
 from mots_ros.config import DetectorConfig, TrackerConfig
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.types import Detections, Frame, Observation, TrackedFrame
+from mots_ros.core.masks import DeferredMasks, WindowedMasks
+from mots_ros.core.types import (
+    CompactMasks,
+    Detections,
+    Frame,
+    IntArray,
+    Observation,
+    TrackedFrame,
+)
 from mots_ros.pipeline import Pipeline
 from mots_ros.trackers.sort import SortTracker
 
@@ -68,6 +80,41 @@ def test_a_frame_goes_through() -> None:
     expected[8:24, 16:32] = 1
     expected[[8, 8, 23, 23], [16, 31, 16, 31]] = 0  # interpolation rounds the corners
     np.testing.assert_array_equal(tracked.label_image, expected)
+
+
+def test_masks_are_composed_when_somebody_looks() -> None:
+    asked = []
+
+    class Unseen(OneCar):
+        def __call__(self, frame: Frame) -> list[Observation[None]]:
+            (seen,) = super().__call__(frame)
+            masks = np.asarray(seen.detections.masks)
+
+            def look(chosen: IntArray) -> CompactMasks:
+                asked.append(chosen.tolist())
+                return WindowedMasks.whole(masks[chosen])
+
+            deferred = DeferredMasks(look, len(masks), masks.shape[1:])
+            return [replace(seen, detections=replace(seen.detections, masks=deferred))]
+
+    (expected,) = Pipeline(OneCar(), SortTracker(TrackerConfig())).step(frame(7))
+    (tracked,) = Pipeline(Unseen(), SortTracker(TrackerConfig())).step(frame(7))
+    assert asked == []
+    for _ in range(2):
+        np.testing.assert_array_equal(tracked.label_image, expected.label_image)
+    assert asked == [[0]]
+
+
+def test_what_lives_long_is_no_garbage_while_the_pipeline_is_awake() -> None:
+    detector = MagicMock()
+    pipeline = Pipeline(detector, SortTracker(TrackerConfig()))
+    try:
+        pipeline.wake()
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        pipeline.sleep()
+    assert gc.get_freeze_count() == 0
+    assert [call[0] for call in detector.method_calls] == ["wake", "forget", "sleep"]
 
 
 def test_the_track_lives_on() -> None:

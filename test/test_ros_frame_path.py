@@ -25,21 +25,26 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tick_is_compared_with_the_bare_network(capsys: pytest.CaptureFixture[str]) -> None:
     ticks, passes = iter([9.0] * 5 + [30.0, 20.0, 60.0]), iter([1.0] * 5 + [20.0, 10.0, 30.0])
     small = ["--set", "detector.input_width=128", "--images", "414x125", "--frames", "3"]
-    tick = frame_path._tick
+    tick, periods = frame_path._tick, [99.0] * 5 + [25.0, 15.0, 45.0]
     with (
         patch.object(frame_path, "_tick", lambda *given: next(ticks, tick(*given))),
+        patch.object(frame_path, "_periods", lambda *_: periods),
         patch.object(frame_path, "_bare_network", lambda *_: lambda: next(passes)),
     ):
         frame_path.main([*small, "--tracks", "1"])
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if " / " in line)
-    assert line.split() == ["whole", "tick", "/", "bare", "network", "2.00"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if " / " in line]
+    assert [" ".join(line.split()) for line in lines] == [
+        "whole tick / bare network 2.00",
+        "frame to frame / bare network 1.50",
+    ]
 
 
 def test_every_stage_is_timed_in_every_frame(measured: Path) -> None:
     runs = json.loads(measured.read_text())["runs"]
     assert [run["name"] for run in runs] == ["light, 414x125, 1 tracks", "light, 414x125, 3 tracks"]
     for run in runs:
-        for stage in (*frame_path.STAGES, "outside the network", "whole tick", "bare network"):
+        whole = "outside the network", "whole tick", "frame to frame", "bare network"
+        for stage in (*frame_path.STAGES, *whole):
             assert len(run["ms"][stage]) == 2 and min(run["ms"][stage]) > 0, stage
         inside = run["ms"]["detector"][0] - run["ms"]["decode"][0]
         assert inside == pytest.approx(run["ms"]["preprocess"][0] + run["ms"]["network"][0])

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -23,10 +24,12 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
 from visualization_msgs.msg import Marker, MarkerArray
 
+from box_worlds import tracked_frame
 from mots_ros.config import Config, parameters
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
 from mots_ros.parameter import ConfigError
+from mots_ros.ros.convert import DetectionsMessage
 from mots_ros.ros.interface import LATCHED, QUEUE
 from mots_ros.ros.node import SUCCESS, TrackerNode
 from ros_bench import SIZE, Bench, LookingAhead, StubPipeline, image_message
@@ -44,10 +47,12 @@ class Neighbour(Node):
         self.masks: list[Image] = []
         self.labels: list[LabelInfo] = []
         self.statuses: list[DiagnosticStatus] = []
-        self.create_subscription(
+        self.hears_detections = self.create_subscription(
             Detection2DArray, "mots_tracker/detections", self.detections.append, QUEUE
         )
-        self.create_subscription(Image, "mots_tracker/masks", self.masks.append, QUEUE)
+        self.hears_masks = self.create_subscription(
+            Image, "mots_tracker/masks", self.masks.append, QUEUE
+        )
         self.create_subscription(
             DiagnosticArray, "/diagnostics", lambda message: self.statuses.extend(message.status), 1
         )
@@ -113,6 +118,41 @@ def test_an_image_comes_back_as_detections_and_masks_with_its_header(ros: Ros) -
     assert labels.shape == SIZE
     assert (labels[:, : SIZE[1] // 2] == 7).all()
     assert not labels[:, SIZE[1] // 2 :].any()
+
+
+def test_nothing_is_made_for_topics_to_which_nobody_listens(ros: Ros) -> None:
+    ros()
+    with World() as world, patch.object(DetectionsMessage, "of", autospec=True) as made:
+        made.side_effect = lambda *_: Detection2DArray()
+        processed = world.tracker._health._counts
+        world.track(image_message(1))
+        assert (world.pipeline.painted, made.call_count) == (1, 1)
+        for silent, publisher, expected in (
+            (world.neighbour.hears_masks, world.tracker._worker._output._masks, (1, 2)),
+            (world.neighbour.hears_detections, world.tracker._worker._output._detections, (1, 2)),
+        ):
+            world.neighbour.destroy_subscription(silent)
+            world.until(lambda: not publisher.get_subscription_count())  # noqa: B023
+            count = processed["processed"]
+            world.neighbour.images.publish(image_message(count + 1))
+            world.until(lambda: processed["processed"] == count + 1)  # noqa: B023
+            assert (world.pipeline.painted, made.call_count) == expected
+
+
+def test_a_message_has_what_its_frame_has_and_nothing_of_the_one_before() -> None:
+    message = DetectionsMessage(("car", "pedestrian"))
+    crowd = {number: (number, 2, number + 4, 8) for number in range(1, 4)}
+    parts = list(message.of(tracked_frame(SIZE, crowd, stamp_ns=5, label=1)).detections)
+    assert [part.id for part in parts] == ["1", "2", "3"]
+    found = message.of(tracked_frame(SIZE, {9: (3, 4, 9, 6)}, stamp_ns=2 * 10**9, label=0))
+    (part,) = found.detections
+    assert part is parts[0] and part.id == "9"
+    assert (part.header.stamp.sec, part.header.stamp.nanosec) == (2, 0)
+    assert part.header == found.header
+    assert part.results[0].hypothesis.class_id == "car"
+    assert (part.bbox.center.position.x, part.bbox.center.position.y) == (6, 5)
+    assert (part.bbox.size_x, part.bbox.size_y) == (6, 2)
+    assert not message.of(tracked_frame(SIZE, {})).detections
 
 
 def test_label_info_names_the_classes(ros: Ros) -> None:

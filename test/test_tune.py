@@ -14,6 +14,7 @@ from mots_ros.commands import tune
 from mots_ros.commands.search_range import SearchRange
 from mots_ros.config import load_config
 from mots_ros.core.letterbox import Letterbox
+from mots_ros.core.masks import DeferredMasks, WindowedMasks
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.data import kitti_mots
 from mots_ros.data.bags import write_drive
@@ -48,7 +49,9 @@ class Waiting:
         masks[0, 6:12, 5:15] = 1
         boxes = LETTERBOX.map_to_image(np.array([[5.0, 6, 15, 12]], np.float32))
         score = np.array([0.8 - 0.1 * len(self.seen)], np.float32)
-        found = Detections(boxes, score, np.zeros(1, np.int64), masks)
+        whole = WindowedMasks.whole(masks)
+        deferred = DeferredMasks(lambda chosen: whole[chosen], 1, masks.shape[1:])
+        found = Detections(boxes, score, np.zeros(1, np.int64), deferred)
         return [Observation(frame, LETTERBOX, found, None)]
 
     def forget(self) -> None:
@@ -70,6 +73,23 @@ def drive(tmp_path: Path) -> Path:
     boxes = [{1004: (20, 16, 60, 40)} for _ in range(LENGTH)]
     kitti_mots.write(tmp_path / "drive.txt", annotation(SIZE, boxes))
     return tmp_path / "drive"
+
+
+def test_what_was_seen_is_remembered_without_the_maps_that_masks_come_from(
+    detector: Waiting, drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = []
+    of = tune.RecordedDrive.of
+
+    def kept(*given: Any) -> Any:
+        recorded.append(of(*given))
+        return recorded[-1]
+
+    monkeypatch.setattr(tune.RecordedDrive, "of", kept)
+    run(drive, tmp_path / "out.yaml", "--search", "tracker.max_misses=1..3", "--trials", "1")
+    (known,) = recorded
+    assert len(known.observations) == LENGTH
+    assert {type(seen.detections.masks) for seen in known.observations} == {WindowedMasks}
 
 
 def run(drive: Path, out: Path, *more: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mots_ros.commands.evaluation_job import EvaluationJob, Tick, read_inputs
 from mots_ros.config import DetectorConfig
+from mots_ros.core.masks import DeferredMasks
 from mots_ros.core.types import Frame, Observation
 from mots_ros.data.track_text import TextFormat, Tracks
 from mots_ros.evaluation.collect import track
@@ -40,13 +41,14 @@ class RecordedDrive:
         inputs = read_inputs(job)
         if inputs.images is None or inputs.truth is None or not job.form.has_masks:
             raise EvaluationError(f"{job.name}: expected images, and masks as ground truth")
-        numbers, observations = [], []
+        numbers: list[int] = []
+        observations: list[Observation[Any]] = []
         detector.forget()
         for number, frame in inputs.images:
             numbers.append(number)
-            observations += detector(frame)
+            observations += map(_settled, detector(frame))
             tick()
-        observations += detector.finish()
+        observations += map(_settled, detector.finish())
         return cls(job.name, job.form, inputs.truth, inputs.length, numbers, observations)
 
     def scored(self, tracker: Tracker, class_names: Sequence[str]) -> dict[str, Measures]:
@@ -55,6 +57,14 @@ class RecordedDrive:
         pipeline = Pipeline(_Playback(self.observations, class_names), tracker)
         reported, _ = track(frames, pipeline, class_names).annotation()
         return measure(self.truth, reported, self.length, self.form, self.name)
+
+
+def _settled(seen: Observation[Any]) -> Observation[Any]:
+    """The same without the network's maps, from which masks would be computed later."""
+    masks = seen.detections.masks
+    if not isinstance(masks, DeferredMasks):
+        return seen
+    return replace(seen, detections=replace(seen.detections, masks=masks.looked_at))
 
 
 class _Playback:

@@ -5,16 +5,17 @@ A ``view`` is a letterbox in whose input every pixel is one cell of the masks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.types import Detections, FloatArray, IntArray, LabelImage
+from mots_ros.core.types import CompactMasks, Detections, FloatArray, IntArray, LabelImage
 
 THRESHOLD = 0.5
 """A pixel is an object's where its mask is more probable than this."""
@@ -165,6 +166,52 @@ class WindowedMasks:
                 probability = rows[top:bottom, y1:y2] @ part @ columns[x1:x2, left:right]
                 label_image[top:bottom, left:right][probability > THRESHOLD] = values[index]
         return label_image
+
+
+class DeferredMasks:
+    """Masks as ``core.types.CompactMasks`` that nobody has looked at so far, and may never: only
+    those that remain are computed, when somebody does.
+    """
+
+    def __init__(
+        self, look: Callable[[IntArray], CompactMasks], count: int, map_size: tuple[int, ...]
+    ) -> None:
+        """``look`` gives the masks of some of ``count`` objects, on a map of this size."""
+        self._look: Callable[[IntArray], CompactMasks] | None = look
+        self._chosen = np.arange(count)
+        self._map_size = map_size
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See ``CompactMasks.shape``."""
+        return (len(self._chosen), *self._map_size)
+
+    @cached_property
+    def looked_at(self) -> CompactMasks:
+        """The masks themselves; from then on nothing else is kept for them."""
+        assert self._look is not None
+        look, self._look = self._look, None
+        return look(self._chosen)
+
+    def __getitem__(self, index: NDArray[Any]) -> CompactMasks:
+        if self._look is None:
+            return self.looked_at[index]
+        remaining = copy(self)
+        remaining._chosen = self._chosen[index]
+        return remaining
+
+    def joined(self, others: CompactMasks) -> CompactMasks:
+        """See ``CompactMasks.joined``."""
+        return self.looked_at.joined(others)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        return self.looked_at.__array__(dtype)
+
+    def painted(
+        self, view: Letterbox, size: tuple[int, int], windows: IntArray, values: LabelImage
+    ) -> LabelImage:
+        """See ``CompactMasks.painted``."""
+        return self.looked_at.painted(view, size, windows, values)
 
 
 def cells_around(boxes: NDArray[Any], view: Letterbox) -> NDArray[np.int64]:

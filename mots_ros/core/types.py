@@ -7,8 +7,10 @@ pixel in column i covers [i, i + 1), so its centre lies at i + 0.5 and an image 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -45,10 +47,11 @@ class Frame:
 
 
 class CompactMasks(Protocol):
-    """Masks [N, h, w] that are no array, but parts of one or in a GPU's memory; ``np.asarray``
-    makes one of them."""
+    """Masks [N, h, w] that are no array, but parts of one, in a GPU's memory or not yet computed;
+    ``np.asarray`` makes one of them."""
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
     def __getitem__(self, index: NDArray[Any]) -> CompactMasks:
         """Those at ``index`` (integer positions or a boolean mask), in that order."""
@@ -75,8 +78,8 @@ class Detections:
     scores: [N] in [0, 1].
     labels: int64 [N], an index into the detector's class names.
     masks: [N, h, w] foreground probability on a map of the network's input, or None for a detector
-        that finds boxes only. They grow to image size only when they are published; on a GPU they
-        stay there until then.
+        that finds boxes only. They are computed and grow to image size when somebody looks at them;
+        on a GPU they stay there until then.
     """
 
     boxes: FloatArray
@@ -153,8 +156,7 @@ class TrackedDetections:
 class TrackedFrame:
     """The pipeline's result for one frame.
 
-    label_image: uint16 [H, W] at image size, pixel = track id, 0 = background; masks are disjoint
-        by construction.
+    paint: makes the label image.
     embeddings: as in ``TrackedDetections``.
     """
 
@@ -162,5 +164,12 @@ class TrackedFrame:
     frame_id: str
     ids: IntArray
     detections: Detections
-    label_image: LabelImage
+    paint: Callable[[], LabelImage]
     embeddings: FloatArray | None = None
+
+    @cached_property
+    def label_image(self) -> LabelImage:
+        """uint16 [H, W] at image size, pixel = track id, 0 = background; masks are disjoint by
+        construction. Composed when somebody looks.
+        """
+        return self.paint()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,11 @@ class TrackedBag:
                 except ImageError as error:
                     raise DriveError(f"{self.path}: {error}") from error
                 yield TrackedFrame(
-                    stamp_ns, message.header.frame_id, tracked.ids, tracked.detections, labels
+                    stamp_ns,
+                    message.header.frame_id,
+                    tracked.ids,
+                    tracked.detections,
+                    partial(np.asarray, labels),
                 )
 
     def _detections_of(self, message: Any, topic: str) -> TrackedDetections:

@@ -14,8 +14,15 @@ from torch import Tensor
 from mots_ros.config import DetectorConfig
 from mots_ros.core.boxes import strongest
 from mots_ros.core.letterbox import INPUT_SIZE, Letterbox
-from mots_ros.core.masks import CORNER, WindowedMasks, cells_around, shifted, view_of
-from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Observation
+from mots_ros.core.masks import (
+    CORNER,
+    DeferredMasks,
+    WindowedMasks,
+    cells_around,
+    shifted,
+    view_of,
+)
+from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, IntArray, Observation
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
@@ -104,14 +111,17 @@ class CenterNetDetector:
         )
         found, index = found[remain], torch.from_numpy(remain).to(x.device)
         x, y, boxes = (values[index] for values in (x, y, boxes))
-        masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
         in_image = glance.letterbox.map_to_image(found[:, :4])
-        detections = Detections(
-            in_image,
-            found[:, 4],
-            found[:, 5].astype(np.int64),
-            masks_at(x, y, in_image) if masks_at else None,
-        )
+        masks = masks_at = None
+        if maps.mask is not None:
+            masks_at = partial(self._masks_at, glance, maps.mask[0])
+
+            def look(chosen: IntArray) -> CompactMasks:
+                index = torch.from_numpy(chosen).to(x.device)
+                return masks_at(x[index], y[index], in_image[chosen])
+
+            masks = DeferredMasks(look, len(found), tuple(maps.mask.shape[2:]))
+        detections = Detections(in_image, found[:, 4], found[:, 5].astype(np.int64), masks)
         features = None
         if self._head:
             features = self._head.read(
@@ -119,6 +129,7 @@ class CenterNetDetector:
             )
         return Observation(glance.frame, glance.letterbox, detections, features)
 
+    @torch.inference_mode()
     def _masks_at(
         self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
     ) -> CompactMasks:

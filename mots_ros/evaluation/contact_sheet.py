@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import cv2
@@ -154,7 +155,7 @@ def _shrunk(tracked: TrackedFrame, size: tuple[int, int], scale: float) -> Track
     return replace(
         tracked,
         detections=replace(tracked.detections, boxes=boxes),
-        label_image=_resized_labels(tracked.label_image, size),
+        paint=partial(_resized_labels, tracked.label_image, size),
     )
 
 

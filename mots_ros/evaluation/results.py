@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -78,9 +79,9 @@ class Results:
         pixels = pixel_values(tracked.ids).tolist()
         rles = tuple(encode(label_image == value) if value in present else None for value in pixels)
         boxes_only = replace(tracked.detections, masks=None)
-        nothing = np.zeros((0, 0), np.uint16)
+        paint = partial(self._drawn, frame)
         self._reports[frame] = _Report(
-            replace(tracked, detections=boxes_only, label_image=nothing, embeddings=None), rles
+            replace(tracked, detections=boxes_only, paint=paint, embeddings=None), rles
         )
 
     def renumbered(self, ids: Mapping[int, int]) -> Results:
@@ -91,20 +92,27 @@ class Results:
         results = Results(self.class_names, self.size)
         for frame, report in self._reports.items():
             new = [ids.get(track_id, track_id) for track_id in report.tracked.ids.tolist()]
-            tracked = replace(report.tracked, ids=np.array(new, np.int64))
+            paint = partial(results._drawn, frame)
+            tracked = replace(report.tracked, ids=np.array(new, np.int64), paint=paint)
             results._reports[frame] = replace(report, tracked=tracked)
         return results
 
     def tracked(self, frame: int) -> TrackedFrame:
         """The frame as it was added, without network-size masks; empty where none was."""
-        label_image: LabelImage = np.zeros(self.size, np.uint16)
         report = self._reports.get(frame)
         if report is None:
-            return TrackedFrame(0, "", np.zeros(0, np.int64), _nothing(), label_image)
+            nothing: LabelImage = np.zeros(self.size, np.uint16)
+            return TrackedFrame(0, "", np.zeros(0, np.int64), _nothing(), lambda: nothing)
+        # A copy: what is kept here shall not keep the label image that somebody looks at.
+        return replace(report.tracked)
+
+    def _drawn(self, frame: int) -> LabelImage:
+        label_image: LabelImage = np.zeros(self.size, np.uint16)
+        report = self._reports[frame]
         for value, rle in zip(pixel_values(report.tracked.ids), report.rles, strict=True):
             if rle is not None:
                 label_image[decode(rle, self.size)] = value
-        return replace(report.tracked, label_image=label_image)
+        return label_image
 
     def boxes(self, label: int) -> Iterator[tuple[int, int, FloatArray, float]]:
         """Frame number, track id, box [4] and score of every result of a class, by frame."""
@@ -169,7 +177,8 @@ class TextResults:
             np.array([item.class_id - 1 for item, _ in placed], np.int64),
         )
         ids = np.array([item.object_id for item, _ in placed], np.int64)
-        return TrackedFrame(0, "", ids, detections, self._annotation.instances(frame))
+        paint = partial(self._annotation.instances, frame)
+        return TrackedFrame(0, "", ids, detections, paint)
 
     def annotation(self) -> tuple[Annotation, dict[int, int]]:
         """The masks as they are, and every object id as that of its track."""

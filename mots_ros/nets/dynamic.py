@@ -66,7 +66,7 @@ def dynamic_network_around(
     Returns:
         Logits [N, h, w].
     """
-    # From a region's first pixel the centre lies as far as from the map's, less the region's corner.
+    # Regions have coordinates of their own, which begin at their corners.
     layers = _layers(weights, centres - corners, len(features))
     values = len(features) * size[0] * size[1]
     at_once = max(_HIDDEN_VALUES // values, 1) if features.is_cpu else max(len(weights), 1)

@@ -30,22 +30,41 @@ def to_frame(
     return Frame(header_stamp_ns(message), message.header.frame_id, image)
 
 
-def to_messages(
-    tracked: TrackedFrame, class_names: Sequence[str]
-) -> tuple[Detection2DArray, Image]:
-    """The detections and the mono16 label image of one frame, both with its camera's header."""
-    header = to_header(tracked)
-    detections = Detection2DArray(header=header)
-    rows = zip(
-        tracked.ids.tolist(),
-        tracked.detections.labels.tolist(),
-        tracked.detections.scores.tolist(),
-        tracked.detections.boxes.tolist(),
-        strict=True,
-    )
-    for track_id, label, score, box in rows:
-        detections.detections.append(_detection(header, track_id, class_names[label], score, box))
-    return detections, _image(header, "mono16", tracked.label_image)
+class DetectionsMessage:
+    """The detections of a frame as a message whose parts, a dozen for each, are made once: that
+    takes several times as long as to fill them.
+    """
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._class_names = class_names
+        self._parts: list[Detection2D] = []
+
+    def of(self, tracked: TrackedFrame) -> Detection2DArray:
+        """This frame's, with its camera's header; valid until the next is asked for."""
+        header = to_header(tracked)
+        while len(self._parts) < len(tracked.ids):
+            self._parts.append(Detection2D(results=[ObjectHypothesisWithPose()]))
+        parts = self._parts[: len(tracked.ids)]
+        found = tracked.detections
+        for part, track_id, label, score, (x1, y1, x2, y2) in zip(
+            parts,
+            tracked.ids.tolist(),
+            found.labels.tolist(),
+            found.scores.tolist(),
+            found.boxes.tolist(),
+            strict=True,
+        ):
+            part.header, part.id = header, str(track_id)
+            hypothesis, box = part.results[0].hypothesis, part.bbox
+            hypothesis.class_id, hypothesis.score = self._class_names[label], score
+            box.center.position.x, box.center.position.y = (x1 + x2) / 2, (y1 + y2) / 2
+            box.size_x, box.size_y = x2 - x1, y2 - y1
+        return Detection2DArray(header=header, detections=parts)
+
+
+def to_masks_message(tracked: TrackedFrame) -> Image:
+    """The mono16 label image of one frame, with its camera's header."""
+    return _image(to_header(tracked), "mono16", tracked.label_image)
 
 
 def to_rgb_message(frame: Frame | TrackedFrame, image: ImageArray) -> Image:
@@ -58,21 +77,6 @@ def to_header(frame: Frame | TrackedFrame) -> Header:
     header = Header(frame_id=frame.frame_id)
     header.stamp.sec, header.stamp.nanosec = divmod(frame.stamp_ns, 10**9)
     return header
-
-
-def _detection(
-    header: Header, track_id: int, class_name: str, score: float, box: Sequence[float]
-) -> Detection2D:
-    x1, y1, x2, y2 = box
-    result = ObjectHypothesisWithPose()
-    result.hypothesis.class_id = class_name
-    result.hypothesis.score = score
-    detection = Detection2D(header=header, results=[result], id=str(track_id))
-    detection.bbox.center.position.x = (x1 + x2) / 2
-    detection.bbox.center.position.y = (y1 + y2) / 2
-    detection.bbox.size_x = x2 - x1
-    detection.bbox.size_y = y2 - y1
-    return detection
 
 
 def _image(header: Header, encoding: str, pixels: ImageArray | LabelImage) -> Image:

@@ -43,6 +43,7 @@ class Output:
         self._masks = publisher(node, Image, "~/masks", QUEUE)
         self._overlay = publisher(node, Image, "~/overlay", QUEUE)
         self._markers = publisher(node, MarkerArray, "~/markers", QUEUE)
+        self._message = convert.DetectionsMessage(class_names)
         self._trails = Trails()
         self._calibration: CameraInfo | None = None
         self._thread = ThreadPoolExecutor(1, "publish")
@@ -77,9 +78,11 @@ class Output:
 
     def _publish(self, frame: Frame, tracked: TrackedFrame, arrived: float) -> None:
         try:
-            detections, masks = convert.to_messages(tracked, self._class_names)
-            self._detections.publish(detections)
-            self._masks.publish(masks)
+            if self._detections.get_subscription_count():
+                self._detections.publish(self._message.of(tracked))
+            # They are composed only now, and only if somebody listens.
+            if self._masks.get_subscription_count():
+                self._masks.publish(convert.to_masks_message(tracked))
             self._show(frame, tracked)
         except Exception as error:
             self._failed(error)
