@@ -1,12 +1,13 @@
 """How long each stage of the frame path takes: from an image message to the tracker's messages.
 
 A generated image is tracked again and again with exactly as many tracks as are asked for: every one
-of its strongest peaks counts as a detection, whatever its score. The full model has random weights,
-which take as long as learnt ones. Stages are timed apart from the whole tick: on a GPU each stage
-waits for the one before it; after each whole tick comes a pass of the network alone, for their
-ratio. "frame to frame" is the time between two frames of a camera that is faster: as in the node,
-messages go out while the next one is in the network. Last comes the memory that a frame holds at
-most.
+of its strongest peaks counts as a detection, whatever its score. The full model has random weights
+and ranges, which take as long as those that were learnt and calibrated.
+
+Stages are timed apart from the whole tick: on a GPU each stage waits for the one before it. After
+each whole tick comes a pass of the network alone, for their ratio. "frame to frame" is the time
+between two frames of a camera that is faster: as in the node, messages go out while the next one is
+in the network. Last comes the memory that a frame holds at most.
 
 .venv/bin/python bench/frame_path.py --models light dla34 --tracks 1 10 50 100 --out new.json
 .venv/bin/python bench/frame_path.py --compare old.json new.json
@@ -53,6 +54,7 @@ from mots_ros.detection.runner import NetworkRunner, _Place
 from mots_ros.evaluation.errors import EvaluationError
 from mots_ros.evaluation.table import table
 from mots_ros.nets import checkpoint
+from mots_ros.nets.quantised import observed_ranges
 from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
 from mots_ros.parameter import whole_number
 from mots_ros.pipeline import Pipeline
@@ -103,7 +105,9 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             if model == "dla34":
                 path = Path(folder) / "dla34.safetensors"
                 torch.manual_seed(0)
-                checkpoint.save(SearchTrackNet(DLA34), path)
+                net = SearchTrackNet(DLA34).eval()
+                ranges = observed_ranges(net, [torch.rand(1, 3, 64, 64)])
+                checkpoint.save(net, path, ranges)
                 config = config.with_values({**FULL, "detector.weights": str(path)})
             for size in options.images:
                 for tracks in options.tracks:

@@ -16,7 +16,7 @@ from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
 from mots_ros.nets.checkpoint import Checkpoint
 from mots_ros.nets.folding import fold_normalisation
-from mots_ros.nets.precision import PRECISIONS, best_precision, why_not_int8
+from mots_ros.nets.precision import PRECISIONS, best_precision, makes_graphs, why_not_int8
 from mots_ros.nets.quantised import quantise
 from mots_ros.nets.search import SearchHead
 from mots_ros.parameter import ConfigError
@@ -76,18 +76,22 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
     if runner is None:
         loaded = checkpoint.read(weights)
         precision = _precision(config.precision, device, loaded)
-        net = loaded.network()
+        net = loaded.network().requires_grad_(False)
         fold_normalisation(net)
         if precision is torch.int8:
             quantise(net, loaded.ranges)
         else:
             net.compute_in(precision)
-        integer_threads = threads if precision is torch.int8 else 0
-        runner = NetworkRunner(net, device, loaded.fingerprint(), integer_threads)
+        graphs = device.type == "cpu" and (
+            precision is torch.int8 or (precision is torch.float32 and makes_graphs())
+        )
+        runner = NetworkRunner(
+            net, device, loaded.fingerprint(), precision, threads if graphs else 0
+        )
         _RUNNERS[key] = runner
-    # Then torch has only small things left to do, for which its threads would wait for each other
-    # many times as long as they take where other programs keep the cores busy.
-    torch.set_num_threads(1 if runner.precision == "int8" else threads)
+    # Beside a graph torch has only small things left to do, for which its threads would wait for
+    # each other many times as long as they take where other programs keep the cores busy.
+    torch.set_num_threads(1 if runner.graph_threads else threads)
     return runner
 
 
@@ -163,7 +167,7 @@ def _version(path: Path) -> _Version:
 def _precision(name: str, device: torch.device, loaded: Checkpoint) -> torch.dtype:
     """Raises ConfigError where it is int8 and cannot be."""
     if name == "auto":
-        return best_precision(device, quantisable=bool(loaded.ranges))
+        return best_precision(device, bool(loaded.ranges), loaded.spec.deformable)
     if name == "int8":
         lacking = why_not_int8() if device.type == "cpu" else "the processor for detector.device"
         if not loaded.ranges:

@@ -166,11 +166,10 @@ def test_calibrate(
 
 
 def test_what_cannot_be_calibrated_is_said(
-    weights: Path, released: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    weights: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.safetensors"
     for arguments, said in (
-        ([released, out, drive], "released.pth: deformable convolutions do not run in eight bits"),
         ([weights, out, tmp_path / "nothing"], "nothing: expected"),
         ([weights, weights, drive], "small.safetensors exists; it is not overwritten"),
     ):

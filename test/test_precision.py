@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mots_ros import build
 from mots_ros.build import build_detector, build_runner
 from mots_ros.config import DetectorConfig
 from mots_ros.core.types import Detections
@@ -16,7 +17,7 @@ from mots_ros.data.street import StreetDrive
 from mots_ros.nets import checkpoint
 from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.dla import Upsampling
-from mots_ros.nets.precision import best_precision, why_not_int8
+from mots_ros.nets.precision import best_precision, makes_graphs, why_not_int8
 from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
 from mots_ros.parameter import ConfigError
 from small_net import small_net
@@ -110,11 +111,37 @@ def test_the_best_precision_is_one_that_the_processor_has(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: "there")
-    assert best_precision(torch.device("cpu"), quantisable=True) == expected
+    cpu = torch.device("cpu")
+    assert best_precision(cpu, quantisable=True, deformable=False) == expected
     if expected is torch.int8:
-        assert best_precision(torch.device("cpu"), quantisable=False) != expected
+        assert best_precision(cpu, quantisable=False, deformable=False) != expected
         monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: None)
-        assert best_precision(torch.device("cpu"), quantisable=True) != expected
+        assert best_precision(cpu, quantisable=True, deformable=False) != expected
+
+
+def test_a_deformable_neck_is_fastest_in_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    able = {"avx2": True, "avx512_bf16": True, "avx512_vnni": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    for openvino, quantisable, expected in (
+        ("there", True, torch.int8),
+        ("there", False, torch.float32),
+        (None, False, torch.bfloat16),
+    ):
+        monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _, found=openvino: found)
+        assert best_precision(torch.device("cpu"), quantisable, deformable=True) == expected
+
+
+@pytest.mark.skipif(not makes_graphs(), reason="openvino makes no graphs for this machine")
+def test_graphs_find_what_the_plain_network_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_graph = seen_in("float32")
+    monkeypatch.setattr(build, "makes_graphs", lambda: False)
+    monkeypatch.setattr(build, "_RUNNERS", {})
+    plain = seen_in("float32")
+    assert in_graph.masks is not None and plain.masks is not None
+    assert np.any(in_graph.scores != plain.scores)
+    np.testing.assert_allclose(in_graph.scores, plain.scores, atol=1e-4)
+    np.testing.assert_allclose(in_graph.boxes, plain.boxes, atol=1e-2)
+    np.testing.assert_allclose(np.asarray(in_graph.masks), np.asarray(plain.masks), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +151,8 @@ def test_the_best_precision_is_one_that_the_gpu_is_fast_in(
     capability: tuple[int, int], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert best_precision(torch.device("cuda"), quantisable=True) == expected
+    gpu = torch.device("cuda")
+    assert best_precision(gpu, quantisable=True, deformable=True) == expected
 
 
 def test_each_precision_is_a_network_of_its_own() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.folding import fold_normalisation
 from mots_ros.nets.precision import why_not_int8
 from mots_ros.nets.quantised import Ranges, observed_ranges, quantise
@@ -35,16 +37,27 @@ def images(count: int = 3) -> Iterator[Tensor]:
         yield torch.randn(1, 3, 64, 96, generator=generator)
 
 
-@pytest.fixture
-def net() -> SearchTrackNet:
-    net = small_net().eval()
+@pytest.fixture(params=[False, True], ids=["plain", "deformable"])
+def net(request: pytest.FixtureRequest) -> SearchTrackNet:
+    torch.manual_seed(0)
+    net = SearchTrackNet(replace(SMALL, deformable=request.param)).eval()
+    for module in net.modules():
+        if isinstance(module, DeformableConv):
+            nn.init.normal_(module.conv_offset_mask.weight, std=0.3)
     fold_normalisation(net)
-    return net
+    return net.requires_grad_(False)
 
 
-def test_everything_is_quantised_but_what_heads_give(net: SearchTrackNet) -> None:
+def test_everything_is_quantised_but_where_taps_lie_and_what_heads_give(
+    net: SearchTrackNet,
+) -> None:
     found = set(observed_ranges(net, images()))
-    convolutions = {name for name, module in net.named_modules() if type(module) is nn.Conv2d}
+    convolutions = {
+        name
+        for name, module in net.named_modules()
+        if type(module) is nn.Conv2d and not name.endswith("conv_offset_mask")
+    }
+    assert found < convolutions
     assert convolutions - found == {
         *(f"{head}.2" for head in ("hm", "wh", "reg", "sch")),
         "seg.last",
@@ -102,6 +115,19 @@ def outputs(net: SearchTrackNet, image: Tensor) -> tuple[Tensor | None, ...]:
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).pow(2).mean().sqrt() / expected.std())
+
+
+@torch.inference_mode()
+def test_a_graph_gives_what_torch_gives(net: SearchTrackNet) -> None:
+    image = next(images())
+    expected = outputs(net.to(memory_format=torch.channels_last), image)
+    for one, other in zip(
+        expected, Compiled(lambda image: outputs(net, image), 1)(image), strict=True
+    ):
+        if one is None:
+            assert other is None
+        else:
+            torch.testing.assert_close(other, one, rtol=0, atol=1e-4 * float(one.std()))
 
 
 @needs_vnni
@@ -187,7 +213,6 @@ def test_backbone_and_heads_may_be_graphs_of_their_own(net: SearchTrackNet) -> N
 
     apart = Compiled(after, 1)(*Compiled(before, 1)(image))
     together = Compiled(lambda image: outputs(net, image)[1:], 1)(image)
-    assert net.spec == SMALL
     for one, other in zip(apart, together, strict=True):
         assert (one is None) == (other is None)
         if one is not None:

@@ -54,8 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _calibrated(contents: Checkpoint, options: argparse.Namespace) -> Ranges:
     """What the network sees in images of the drives, as the detector shows them to it."""
-    if contents.spec.deformable:
-        raise CheckpointError(f"{contents.path}: deformable convolutions do not run in eight bits")
     net = contents.network()
     fold_normalisation(net)
     drives = [open_drive(path) for path in options.drives]

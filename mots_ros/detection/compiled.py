@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import openvino
+import openvino.opset13 as opset
 import torch
+from openvino.frontend import NodeContext
+from openvino.frontend.pytorch import ConversionExtension
 from torch import Tensor
 
 from mots_ros.detection.recorded import Work
@@ -20,6 +23,19 @@ _KEPT = 8
 """Shapes whose graphs are kept, the oldest of which goes first."""
 
 _Request = tuple[openvino.InferRequest, list[tuple[int, ...]]]
+
+
+def _deformable(node: NodeContext) -> list[openvino.Output]:
+    """What ``nets.deformable`` computes, as OpenVINO does it."""
+    x, offset, mask, weight, bias = (node.get_input(index) for index in range(5))
+    once = [1, 1]
+    sampled = opset.deformable_convolution(
+        x, offset, weight, once, once, once, once, mask=mask, bilinear_interpolation_pad=True
+    )
+    return opset.add(sampled, opset.unsqueeze(bias, opset.constant([1, 2]))).outputs()
+
+
+_OPERATIONS = [ConversionExtension("mots_ros::deformable_convolution", _deformable)]
 
 
 class Compiled:
@@ -93,4 +109,4 @@ class Compiled:
             # Torch would like its newer tracer to be used, and says so of each tensor, too.
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(work, example, check_trace=False)
-            return openvino.convert_model(traced, example_input=example)
+            return openvino.convert_model(traced, example_input=example, extension=_OPERATIONS)

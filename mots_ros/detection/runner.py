@@ -48,7 +48,8 @@ class NetworkRunner:
     live beside it.
 
     fingerprint: of the network's checkpoint, by which heads know it. precision: in what most of it
-    computes.
+    computes. graph_threads: threads of the processor on which its graphs run, 0 where torch does
+    the work.
     """
 
     def __init__(
@@ -56,16 +57,16 @@ class NetworkRunner:
         net: SearchTrackNet,
         device: torch.device,
         fingerprint: str = "",
-        integer_threads: int = 0,
+        precision: torch.dtype = torch.float32,
+        graph_threads: int = 0,
     ) -> None:
-        """``integer_threads``: with how many threads of a processor a network that rounds to eight
-        bits multiplies integers; 0 for any other network."""
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self.fingerprint = fingerprint
-        self.precision = "int8" if integer_threads else str(net.precision).removeprefix("torch.")
+        self.precision = str(precision).removeprefix("torch.")
+        self.graph_threads = graph_threads
         self._whole, self._backbone, self._heads = self._parts = [
-            _compiled(work, integer_threads) if integer_threads else Recorded(work)
+            _compiled(work, graph_threads) if graph_threads else Recorded(work)
             for work in (self._all, self._before_heads, self._after_features)
         ]
         self._channels = statistics()

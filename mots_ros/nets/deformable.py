@@ -43,9 +43,12 @@ class DeformableConv(nn.Module):
         x = widened(x)
         with full_precision(x.device):
             offset, logits = self.conv_offset_mask(x).split((18, 9), dim=1)
-        # On processors, torchvision's kernel takes twice as long as the plain one.
-        fast = x.is_cuda and deform_conv2d is not None
-        convolution = torchvision_convolution if fast else plain_convolution
+        convolution = plain_convolution
+        if x.is_cuda and deform_conv2d is not None:
+            # On processors it takes twice as long as the plain one.
+            convolution = torchvision_convolution
+        elif torch.jit.is_tracing() and not torch.onnx.is_in_onnx_export():  # type: ignore[attr-defined]
+            convolution = one_operation
         return convolution(x, offset, logits.sigmoid(), self.weight, self.bias)
 
 
@@ -75,6 +78,15 @@ def plain_convolution(
     sampled = sampled.reshape(b, c, 9, h * w) * mask.reshape(b, 1, 9, h * w)
     out = weight.reshape(-1, c * 9) @ sampled.reshape(b, c * 9, h * w).to(weight.dtype)
     return (out + bias.view(-1, 1)).view(b, -1, h, w)
+
+
+one_operation = torch.library.custom_op(
+    "mots_ros::deformable_convolution",
+    plain_convolution,
+    mutates_args=(),
+    schema="(Tensor x, Tensor offset, Tensor mask, Tensor weight, Tensor bias) -> Tensor",
+)
+"""``plain_convolution`` in a traced graph, so that whatever takes the graph may know better."""
 
 
 def torchvision_convolution(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
+from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.searchtrack import SearchTrackNet
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -51,7 +52,9 @@ def observed_ranges(net: SearchTrackNet, images: Iterable[Tensor]) -> Ranges:
         low, high = given[0].aminmax()
         found.setdefault(name, []).append((float(low), float(high)))
 
-    narrow = {module for part in net.narrow_parts() for module in part.modules()}
+    # Where deformable taps lie is no matter of eight bits.
+    exact = {m.conv_offset_mask for m in net.modules() if isinstance(m, DeformableConv)}
+    narrow = {module for part in net.narrow_parts() for module in part.modules()} - exact
     with ExitStack() as stack:
         for name, module in net.named_modules():
             if module in narrow and isinstance(module, nn.Conv2d):
