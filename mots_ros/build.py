@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
+from torch import nn
 
 from mots_ros.config import Config, DetectorConfig, TrackerConfig
 from mots_ros.core.types import TrackedFrame
@@ -20,7 +21,7 @@ from mots_ros.nets.precision import PRECISIONS, best_precision, makes_graphs, wh
 from mots_ros.nets.quantised import quantise
 from mots_ros.nets.search import SearchHead
 from mots_ros.parameter import ConfigError
-from mots_ros.pipeline import Pipeline
+from mots_ros.pipeline import Detector, Pipeline
 from mots_ros.resources import share
 from mots_ros.trackers.base import Tracker
 from mots_ros.trackers.cstrack import CSTracker
@@ -59,6 +60,7 @@ def build_pipeline(config: Config) -> Pipeline:
     """
     detector = build_detector(config.detector)
     detector.head = build_head(config.tracker, detector.runner)
+    _share_threads(config.detector, detector)
     return Pipeline(detector, build_tracker(config.tracker, detector.head))
 
 
@@ -70,6 +72,7 @@ def build_detector(config: DetectorConfig) -> CenterNetDetector:
 def build_runner(config: DetectorConfig) -> NetworkRunner:
     """The network of these weights, device and precision, loaded where nobody uses it yet."""
     threads = config.threads or THREADS
+    torch.set_num_threads(threads)
     weights, device = weights_path(config.weights), _device(config.device)
     key = _version(weights), device, config.precision
     runner = _RUNNERS.get(key)
@@ -89,9 +92,6 @@ def build_runner(config: DetectorConfig) -> NetworkRunner:
             net, device, loaded.fingerprint(), precision, threads if graphs else 0
         )
         _RUNNERS[key] = runner
-    # Beside a graph torch has only small things left to do, for which its threads would wait for
-    # each other many times as long as they take where other programs keep the cores busy.
-    torch.set_num_threads(1 if runner.graph_threads else threads)
     return runner
 
 
@@ -142,8 +142,20 @@ def reconfigure(pipeline: Pipeline, config: Config) -> list[TrackedFrame]:
     if config.tracker.name != now.name or head_path(config.tracker) != head_path(now):
         head = build_head(config.tracker, pipeline.detector.runner)
         finished = pipeline.exchange(build_tracker(config.tracker, head), head)
+        _share_threads(config.detector, pipeline.detector)
     pipeline.tracker.config = config.tracker
     return finished
+
+
+def _share_threads(config: DetectorConfig, detector: Detector) -> None:
+    """Give torch the processor's threads where it works on maps.
+
+    Beside a graph, and a head without layers of its own, only small things are left to do, for
+    which threads would wait for each other many times as long as they take where other programs
+    keep the cores busy.
+    """
+    works_on_maps = isinstance(detector.head, nn.Module) or not detector.runner.graph_threads
+    torch.set_num_threads((config.threads or THREADS) if works_on_maps else 1)
 
 
 def weights_path(weights: str) -> Path:

@@ -111,6 +111,23 @@ def test_another_tracker_takes_the_seat(config: Config) -> None:
     assert isinstance(pipeline.detector.head, SearchHead)
 
 
+def test_torch_has_threads_where_it_works_on_maps() -> None:
+    before, config = torch.get_num_threads(), Config().with_values({"detector.threads": 3})
+    try:
+        pipeline = build_pipeline(config)
+        for graph_threads, name, expected in (
+            (3, "sort", 1),
+            (3, "cstrack", 3),
+            (3, "searchtrack", 1),
+            (0, "sort", 3),
+        ):
+            pipeline.detector.runner.graph_threads = graph_threads
+            reconfigure(pipeline, config.with_values({"tracker.name": name}))
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_another_tracker_works_beside_the_network_that_runs(config: Config) -> None:
     """Whatever became of its file since: training may have written another."""
     pipeline = build_pipeline(config)
