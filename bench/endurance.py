@@ -57,6 +57,8 @@ class Camera(Node):
         self._sent: dict[int, float] = {}
         self._spin = executor.spin_once
         self.create_subscription(Detection2DArray, f"{TRACKER}/detections", self._answered, 10)
+        # Masks to which nobody listens would not be made.
+        self.create_subscription(Image, f"{TRACKER}/masks", lambda _: None, 10)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnosed, 10)
         executor.add_node(self)
         self._until(lambda: self._publisher.get_subscription_count() > 0)
