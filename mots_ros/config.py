@@ -37,7 +37,8 @@ class DetectorConfig:
         "auto",
         "In what most of the network computes; auto takes float16 on a GPU with tensor cores; on a "
         "processor with VNNI int8, where openvino is installed and the weights are calibrated; "
-        "else bfloat16 where the processor multiplies in it, and float32 on any other.",
+        "else bfloat16 where the processor multiplies in it, and float32 on any other, or for a "
+        "deformable neck where openvino is installed.",
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
         restart=True,
     )

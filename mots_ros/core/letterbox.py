@@ -129,17 +129,11 @@ class Letterbox:
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         scale_x = self.scale * self.image_size[1] / width
         scale_y = self.scale * self.image_size[0] / height
-        left, top = int(self.offset_x), int(self.offset_y)
-        shown_width, shown_height = round(scale_x * width), round(scale_y * height)
-        right = self.input_size[1] - left - shown_width
-        bottom = self.input_size[0] - top - shown_height
-        whole = (left, top) == (self.offset_x, self.offset_y) and min(shown_width, shown_height) > 0
-        if whole and min(left, top, right, bottom) >= 0:
+        borders = self._borders(round(scale_y * height), round(scale_x * width))
+        if borders is not None:
             # The same pixels in less than half the time.
             shown = cv2.resize(image, None, fx=scale_x, fy=scale_y, interpolation=cv2.INTER_LINEAR)
-            framed: NDArray[np.uint8] = cv2.copyMakeBorder(
-                shown, top, bottom, left, right, cv2.BORDER_CONSTANT
-            )
+            framed: NDArray[np.uint8] = cv2.copyMakeBorder(shown, *borders, cv2.BORDER_CONSTANT)
             return framed
         # warpAffine's coordinates are 0 in the middle of the first pixel.
         matrix = np.array(
@@ -151,6 +145,14 @@ class Letterbox:
         size = self.input_size[::-1]
         warped: NDArray[np.uint8] = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
         return warped
+
+    def _borders(self, height: int, width: int) -> tuple[int, int, int, int] | None:
+        """Black pixels above, below, left and right of an image that is shown in so many; None
+        where it does not begin at a whole pixel of the input, or leaves it."""
+        top, left = int(self.offset_y), int(self.offset_x)
+        bottom, right = self.input_size[0] - top - height, self.input_size[1] - left - width
+        whole = (top, left) == (self.offset_y, self.offset_x) and min(height, width) > 0
+        return (top, bottom, left, right) if whole and min(top, bottom, left, right) >= 0 else None
 
     def _offsets_like(self, coordinates: NDArray[Any]) -> NDArray[Any]:
         offsets = (self.offset_x, self.offset_y) * (coordinates.shape[-1] // 2)
