@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.folding import fold_normalisation
 from mots_ros.nets.precision import why_not_int8
-from mots_ros.nets.quantised import Ranges, observed_ranges, quantise
+from mots_ros.nets.quantised import Ranges, observed_ranges, quantise, unrounded
 from mots_ros.nets.searchtrack import Features, SearchTrackNet
 from small_net import SMALL, small_net
 
@@ -146,6 +146,21 @@ def test_integers_give_what_rounded_numbers_give(net: SearchTrackNet) -> None:
         assert 0 < relative_error(two, one) < 0.1
         # Where a value lies between two steps, the last digit decides.
         assert relative_error(three, two) < 0.5 * relative_error(two, one) + 1e-3
+
+
+@torch.inference_mode()
+def test_a_graph_may_leave_out_the_rounding(net: SearchTrackNet) -> None:
+    image = next(images())
+    exact = net.features(image).shared
+    quantise(net, observed_ranges(net, images()))
+
+    def work(image: Tensor) -> tuple[Tensor | None, ...]:
+        with unrounded():
+            return (net.features(image).shared,)
+
+    (plain,), (graph,) = work(image), Compiled(work, 1)(image)
+    torch.testing.assert_close(plain, exact)
+    assert relative_error(graph, exact) < 1e-4 < relative_error(net.features(image).shared, exact)
 
 
 def double(image: Tensor, other: Tensor | None) -> tuple[Tensor | None, ...]:

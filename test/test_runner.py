@@ -1,5 +1,6 @@
 """One network for several cameras: who shares a pass, and that it makes no difference."""
 
+import copy
 import threading
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ import torch
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.detection import runner as module
 from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets.quantised import quantise
+from mots_ros.nets.searchtrack import Features
 from small_net import small_net
 
 CPU = torch.device("cpu")
@@ -80,8 +83,23 @@ def test_the_whole_network_gives_what_its_parts_give(
     shared, maps = found["whole"]
     features = found["parts"]
     torch.testing.assert_close(shared, features.shared)
-    for name, expected in vars(runner.heads(features)).items():
+    for name, expected in vars(runner.heads(features, signed=False)).items():
         torch.testing.assert_close(getattr(maps, name), expected)
+
+
+def test_heads_see_signed_features_unrounded() -> None:
+    net = small_net().eval()
+    exact = copy.deepcopy(net)
+    quantise(net, {f"{head}.0": (0.0, 1.0) for head in ("hm", "wh", "reg", "sch")})
+    runner = NetworkRunner(net, CPU)
+    shared, detail = torch.randn(1, 8, 6, 9), torch.rand(1, 8, 6, 9)
+    features = Features(shared, detail, ladder=())
+    with torch.inference_mode():
+        expected = exact.heads(features)
+    for name, found in vars(runner.heads(features, signed=True)).items():
+        torch.testing.assert_close(found, getattr(expected, name))
+    rounded = runner.heads(features, signed=False)
+    assert (rounded.heat - expected.heat).abs().max() > 0.1 * expected.heat.std()
 
 
 def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:

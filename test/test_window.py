@@ -18,6 +18,8 @@ from mots_ros.nets.searchtrack import Features
 class Digits:
     """Writes the frames that it sees as the digits of a number, and counts its calls."""
 
+    signed = False
+
     def __init__(self, past: int, future: int) -> None:
         self.past, self.future = past, future
 

@@ -93,7 +93,11 @@ class CenterNetDetector:
             self._window.forget()
 
     def _seen(self, glances: list[Glance]) -> list[Observation[Any]]:
-        return [self._observed(glance, self.runner.heads(glance.features)) for glance in glances]
+        assert self._head is not None and self._head.context is not None
+        signed = self._head.context.signed
+        return [
+            self._observed(glance, self.runner.heads(glance.features, signed)) for glance in glances
+        ]
 
     def _observed(self, glance: Glance, maps: HeadMaps) -> Observation[Any]:
         shared, ladder = glance.features.shared, glance.features.ladder

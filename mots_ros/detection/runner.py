@@ -15,6 +15,7 @@ from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Image
 from mots_ros.detection.recorded import Recorded, Work
 from mots_ros.nets.normalise import letterboxed, normalised, statistics
+from mots_ros.nets.quantised import unrounded
 from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class NetworkRunner:
         self.fingerprint = fingerprint
         self.precision = str(precision).removeprefix("torch.")
         self.graph_threads = graph_threads
-        self._whole, self._backbone, self._heads = self._parts = [
-            _compiled(work, graph_threads) if graph_threads else Recorded(work)
-            for work in (self._all, self._before_heads, self._after_features)
+        works = self._all, self._before_heads, self._after_features, self._unrounded_heads
+        self._whole, self._backbone, self._heads, self._exact_heads = self._parts = [
+            _compiled(work, graph_threads) if graph_threads else Recorded(work) for work in works
         ]
         self._channels = statistics()
         self._tracker_heads: dict[Hashable, nn.Module] = {}
@@ -118,10 +119,11 @@ class NetworkRunner:
         return Features(shared, detail, tuple(ladder))  # type: ignore[arg-type]
 
     @torch.inference_mode()
-    def heads(self, features: Features) -> HeadMaps:
-        """What the dense heads make of features, which a tracker may have changed."""
+    def heads(self, features: Features, signed: bool) -> HeadMaps:
+        """What the dense heads make of features that a tracker has changed; see ``Context``."""
         with self._network:
-            return HeadMaps(*self._heads(features.shared, features.detail))
+            heads = self._exact_heads if signed else self._heads
+            return HeadMaps(*heads(features.shared, features.detail))
 
     def _passed(
         self, repeated: Recorded | Compiled, image: Image, letterbox: Letterbox
@@ -176,6 +178,10 @@ class NetworkRunner:
 
     def _after_features(self, shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
         return tuple(vars(self.net.heads(Features(shared, detail, ladder=()))).values())
+
+    def _unrounded_heads(self, shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
+        with unrounded():
+            return self._after_features(shared, detail)
 
 
 def _compiled(work: Work, threads: int) -> Compiled:

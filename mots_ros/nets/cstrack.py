@@ -54,6 +54,7 @@ class ReciprocalNetwork(nn.Module):
 
     past = 0
     future = 0
+    signed = False
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -38,6 +38,8 @@ class TemporalDistiller(nn.Module):
     It starts as one that changes nothing, so that the heads trained without it go on working.
     """
 
+    signed = True
+
     def __init__(self, spec: DIORSpec) -> None:
         super().__init__()
         self.past, self.future = spec.past, spec.future

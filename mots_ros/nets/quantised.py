@@ -6,8 +6,9 @@ without; ``detection.compiled`` makes integers of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -21,6 +22,19 @@ from mots_ros.nets.searchtrack import SearchTrackNet
 
 Ranges = Mapping[str, tuple[float, float]]
 """From where to where the values that a convolution sees usually reach, by its name."""
+
+
+_ROUNDING = ContextVar("rounding", default=True)
+
+
+@contextmanager
+def unrounded() -> Iterator[None]:
+    """Let quantised networks compute as they did before, in this thread."""
+    before = _ROUNDING.set(False)
+    try:
+        yield
+    finally:
+        _ROUNDING.reset(before)
 
 
 def quantise(net: SearchTrackNet, ranges: Ranges) -> None:
@@ -70,6 +84,8 @@ def observed_ranges(net: SearchTrackNet, images: Iterable[Tensor]) -> Ranges:
 
 def _rounding(step: float, zero: int) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
     def rounded(_: nn.Module, given: tuple[Tensor]) -> Tensor:
+        if not _ROUNDING.get():
+            return given[0]
         return torch.fake_quantize_per_tensor_affine(given[0], step, zero, 0, 255)
 
     return rounded
@@ -84,6 +100,8 @@ class _RoundedWeight(nn.Module):
         self._steps, self._zeros = reach / 127, torch.zeros(len(reach), dtype=torch.int32)
 
     def forward(self, weight: Tensor) -> Tensor:
+        if not _ROUNDING.get():
+            return weight
         return torch.fake_quantize_per_channel_affine(
             weight, self._steps, self._zeros, 0, -127, 127
         )

@@ -44,11 +44,13 @@ class Context(Protocol):
     """Changes the shared features before any dense head sees them, by the frames around.
 
     ``past`` and ``future`` say how many frames it looks at on either side; what lies in the future
-    must be waited for.
+    must be waited for. ``signed`` says whether its features may well be negative: the network's own
+    are not, and a network in eight bits takes that for granted.
     """
 
     past: int
     future: int
+    signed: bool
 
     def __call__(self, window: Tensor, memory: Any) -> tuple[Tensor, Any]:
         """The features [1, C, h, w] of a frame, and what the next call shall remember.

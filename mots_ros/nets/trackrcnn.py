@@ -69,6 +69,8 @@ class Conv3DContext(nn.Module):
     Every layer looks one frame further in both directions.
     """
 
+    signed = False
+
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
         self.past = self.future = layers
@@ -101,6 +103,7 @@ class ConvLSTMContext(nn.Module):
     with little weight."""
 
     past = future = 0
+    signed = False
 
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
