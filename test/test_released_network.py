@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from mots_ros.nets.precision import makes_graphs
 from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
 from shared import parity
 
 
-@pytest.fixture(scope="module")
-def maps() -> dict[str, torch.Tensor]:
+@pytest.fixture(scope="module", params=["torch", "graph"])
+def maps(request: pytest.FixtureRequest) -> dict[str, torch.Tensor]:
     """Features and every head, dense, of the reference's weights on the reference's image."""
     source = importlib.util.spec_from_file_location("make_weights", parity("make_weights.py"))
     assert source is not None and source.loader is not None
@@ -22,11 +23,23 @@ def maps() -> dict[str, torch.Tensor]:
     weights = reference.state_dict_numpy(shapes)
     net = SearchTrackNet(DLA34).eval()
     net.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    net.requires_grad_(False)
+    heads = ("hm", "wh", "sch", "sch_weight", "seg", "conv_weight")
+
+    def work(image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        shared = net.features(image).shared
+        return shared, *(net.get_submodule(name)(shared) for name in heads)
+
+    if request.param == "graph":
+        if not makes_graphs():
+            pytest.skip("openvino makes no graphs for this machine")
+        from mots_ros.detection.compiled import Compiled
+
+        work = Compiled(work, 1)
     with torch.inference_mode():
-        shared = net.features(torch.from_numpy(reference.image_tensor())).shared
-        heads = ("hm", "wh", "sch", "sch_weight", "seg", "conv_weight")
-        dense = {f"head.{name}": net.get_submodule(name)(shared) for name in heads}
-    return {"feat64": shared, **dense}
+        shared, *dense = work(torch.from_numpy(reference.image_tensor()))
+    found = zip((f"head.{name}" for name in heads), dense, strict=True)
+    return {"feat64": shared, **dict(found)}
 
 
 @pytest.mark.parametrize(
