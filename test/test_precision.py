@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mots_ros.build import build_detector, build_runner
 from mots_ros.config import DetectorConfig
 from mots_ros.core.types import Detections
 from mots_ros.data.street import StreetDrive
-from mots_ros.nets import checkpoint
+from mots_ros.nets import checkpoint, precision
 from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.dla import Upsampling
 from mots_ros.nets.precision import best_precision, makes_graphs, why_not_int8
@@ -22,6 +23,7 @@ from mots_ros.nets.searchtrack import LIGHT, SearchTrackNet
 from mots_ros.parameter import ConfigError
 from small_net import small_net
 
+OPENVINO = "mots_ros.nets.precision._why_not_openvino"
 NARROW = (torch.bfloat16, torch.float16)
 
 
@@ -110,24 +112,24 @@ def test_the_best_precision_is_one_that_the_processor_has(
     able: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-    monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: "there")
+    monkeypatch.setattr(OPENVINO, lambda: "")
     cpu = torch.device("cpu")
     assert best_precision(cpu, quantisable=True, deformable=False) == expected
     if expected is torch.int8:
         assert best_precision(cpu, quantisable=False, deformable=False) != expected
-        monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: None)
+        monkeypatch.setattr(OPENVINO, lambda: "openvino")
         assert best_precision(cpu, quantisable=True, deformable=False) != expected
 
 
 def test_a_deformable_neck_is_fastest_in_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     able = {"avx2": True, "avx512_bf16": True, "avx512_vnni": True}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-    for openvino, quantisable, expected in (
-        ("there", True, torch.int8),
-        ("there", False, torch.float32),
-        (None, False, torch.bfloat16),
+    for lacking, quantisable, expected in (
+        ("", True, torch.int8),
+        ("", False, torch.float32),
+        ("openvino", False, torch.bfloat16),
     ):
-        monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _, found=openvino: found)
+        monkeypatch.setattr(OPENVINO, lambda lacking=lacking: lacking)
         assert best_precision(torch.device("cpu"), quantisable, deformable=True) == expected
 
 
@@ -170,21 +172,41 @@ def test_eight_bits_need_ranges(tmp_path: Path) -> None:
     assert build_runner(replace(config, precision="auto")).precision != "int8"
 
 
+class Missing:
+    """Finds no openvino."""
+
+    def __init__(self, cause: Exception) -> None:
+        self._cause = cause
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "openvino":
+            raise self._cause
+
+
 @pytest.mark.parametrize(
-    ("able", "there", "lacking"),
-    [({"avx2": True}, "there", "VNNI"), ({"avx_vnni": True}, None, "pip install openvino")],
+    ("able", "cause", "lacking"),
+    [
+        ({"avx2": True}, None, "VNNI"),
+        ({"avx_vnni": True}, ImportError("No module named 'openvino'"), "pip install openvino"),
+        ({"avx_vnni": True}, OSError("libtbb.so.12: damaged"), "libtbb.so.12: damaged"),
+    ],
 )
 def test_eight_bits_need_a_machine_that_has_them(
     able: dict[str, bool],
-    there: str | None,
+    cause: Exception | None,
     lacking: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     calibrated = tmp_path / "net.safetensors"
     checkpoint.save(small_net(), calibrated, {"hm.0": (0.0, 1.0)})
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
-    monkeypatch.setattr("mots_ros.nets.precision.find_spec", lambda _: there)
+    precision._why_not_openvino.cache_clear()
+    request.addfinalizer(precision._why_not_openvino.cache_clear)
+    if cause is not None:
+        monkeypatch.delitem(sys.modules, "openvino", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Missing(cause), *sys.meta_path])
     config = DetectorConfig(precision="int8", device="cpu", weights=str(calibrated))
     with pytest.raises(ConfigError, match=lacking):
         build_runner(config)

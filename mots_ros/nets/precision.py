@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from importlib.util import find_spec
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ def best_precision(device: torch.device, quantisable: bool, deformable: bool) ->
 
 def makes_graphs() -> bool:
     """Whether OpenVINO is there for this machine's processor, and faster than torch in float32."""
-    return bool(_capabilities().get("avx2") and find_spec("openvino"))
+    return bool(_capabilities().get("avx2") and not _why_not_openvino())
 
 
 def why_not_int8() -> str:
@@ -47,7 +47,16 @@ def why_not_int8() -> str:
     if not any(able.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8")):
         # Others add neighbouring products in 16 bits, which is too few for all of them.
         return "a processor with VNNI instructions"
-    return "" if find_spec("openvino") else "the package openvino (pip install openvino)"
+    return _why_not_openvino()
+
+
+@cache
+def _why_not_openvino() -> str:
+    try:
+        import openvino  # noqa: F401
+    except (ImportError, OSError) as error:
+        return f"the package openvino (pip install openvino; {error})"
+    return ""
 
 
 def _capabilities() -> Mapping[str, bool]:
