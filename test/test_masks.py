@@ -65,7 +65,7 @@ def test_only_masks_that_remain_are_computed_and_only_once():
     np.testing.assert_array_equal(np.asarray(remaining), masks[[2, 0]])
     np.testing.assert_array_equal(np.asarray(remaining[np.array([1])]), masks[[0]])
     assert asked == [[2, 0]]
-    both = remaining.joined(deferred[np.array([3])].looked_at)
+    both = remaining.joined(deferred[np.array([3])])
     np.testing.assert_array_equal(np.asarray(both), masks[[2, 0, 3]])
     assert asked == [[2, 0], [3]]
 

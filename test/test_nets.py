@@ -13,6 +13,7 @@ from mots_ros.nets.dynamic import (
     COORDINATE_SCALE,
     dynamic_network,
     dynamic_network_around,
+    layers_of,
     masks_inside,
     parameter_count,
 )
@@ -191,12 +192,13 @@ def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
     features, weights = torch.rand(8, 12, 20) - 0.5, torch.rand(4, parameter_count(8)) - 0.5
     centres = torch.tensor([[3.0, 4.0], [19.0, 11.0], [0.0, 0.0], [8.0, 8.0]])
     windows = np.array([[2, 1, 9, 6], [15, 9, 20, 12], [0, 0, 20, 12], [7, 8, 8, 9]])
-    found = masks_inside(features, weights, centres, windows)
+    layers = [layer.numpy() for layer in layers_of(weights, centres, 8)]
+    found = masks_inside(features.numpy(), layers, windows)
     whole = dynamic_network(features, weights, centres).sigmoid().numpy()
     assert len(found) == 4
     for mine, mask, (left, top, right, bottom) in zip(found, whole, windows, strict=True):
         np.testing.assert_allclose(mine, mask[top:bottom, left:right], atol=1e-6)
-    assert masks_inside(features, weights[:0], centres[:0], windows[:0]) == []
+    assert masks_inside(features.numpy(), [layer[:0] for layer in layers], windows[:0]) == []
 
 
 def test_parameter_counts_of_the_paper() -> None:

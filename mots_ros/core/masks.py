@@ -202,7 +202,9 @@ class DeferredMasks:
 
     def joined(self, others: CompactMasks) -> CompactMasks:
         """See ``CompactMasks.joined``."""
-        return self.looked_at.joined(others)
+        return self.looked_at.joined(
+            others.looked_at if isinstance(others, DeferredMasks) else others
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         return self.looked_at.__array__(dtype)

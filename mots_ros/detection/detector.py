@@ -26,7 +26,7 @@ from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, Int
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
-from mots_ros.nets.dynamic import dynamic_network, masks_inside
+from mots_ros.nets.dynamic import dynamic_network, layers_of, masks_inside
 from mots_ros.nets.peaks import top_peaks
 from mots_ros.nets.search import boxes_at
 from mots_ros.nets.searchtrack import Features, HeadMaps
@@ -116,16 +116,13 @@ class CenterNetDetector:
         found, index = found[remain], torch.from_numpy(remain).to(x.device)
         x, y, boxes = (values[index] for values in (x, y, boxes))
         in_image = glance.letterbox.map_to_image(found[:, :4])
-        masks = masks_at = None
-        if maps.mask is not None:
-            masks_at = partial(self._masks_at, glance, maps.mask[0])
-
-            def look(chosen: IntArray) -> CompactMasks:
-                index = torch.from_numpy(chosen).to(x.device)
-                return masks_at(x[index], y[index], in_image[chosen])
-
-            masks = DeferredMasks(look, len(found), tuple(maps.mask.shape[2:]))
-        detections = Detections(in_image, found[:, 4], found[:, 5].astype(np.int64), masks)
+        masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
+        detections = Detections(
+            in_image,
+            found[:, 4],
+            found[:, 5].astype(np.int64),
+            masks_at(x, y, in_image) if masks_at else None,
+        )
         features = None
         if self._head:
             features = self._head.read(
@@ -133,21 +130,37 @@ class CenterNetDetector:
             )
         return Observation(glance.frame, glance.letterbox, detections, features)
 
-    @torch.inference_mode()
     def _masks_at(
         self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
     ) -> CompactMasks:
-        """See ``Seen.masks_at``; ``mask_map`` is [8, h, w]."""
+        """See ``Seen.masks_at``; ``mask_map`` is [8, h, w].
+
+        What of this needs the network is done now, the rest when somebody looks at the masks.
+        """
         net = self.runner.net
         kernels = net.mask_kernels(glance.features.shared, torch.zeros_like(x), y, x)
         centres = net.mask_centres(y, x)
         shift = CORNER if net.spec.corner_masks else 0.0
-        if mask_map.device.type == "cpu":
-            map_size = tuple(mask_map.shape[1:])
-            windows = cells_around(boxes, shifted(view_of(map_size, glance.letterbox), shift))
-            masks = masks_inside(mask_map, kernels, centres, windows)
-            return WindowedMasks(masks, windows[:, :2], map_size, shift)
-        return GpuMasks(dynamic_network(mask_map, kernels, centres).sigmoid(), shift)
+        map_size = tuple(mask_map.shape[1:])
+
+        if mask_map.is_cpu:
+            layers = [layer.numpy() for layer in layers_of(kernels, centres, len(mask_map))]
+            view = shifted(view_of(map_size, glance.letterbox), shift)
+
+            def look(chosen: IntArray) -> CompactMasks:
+                windows = cells_around(boxes[chosen], view)
+                own = [layer[chosen] for layer in layers]
+                masks = masks_inside(mask_map.numpy(), own, windows)
+                return WindowedMasks(masks, windows[:, :2], map_size, shift)
+        else:
+
+            @torch.inference_mode()
+            def look(chosen: IntArray) -> CompactMasks:
+                index = torch.from_numpy(chosen).to(kernels.device)
+                responses = dynamic_network(mask_map, kernels[index], centres[index])
+                return GpuMasks(responses.sigmoid(), shift)
+
+        return DeferredMasks(look, len(boxes), map_size)
 
     def sleep(self) -> None:
         """Need the network no longer, until the next frame."""

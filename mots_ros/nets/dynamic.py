@@ -5,11 +5,15 @@ One function serves both uses: CondInst's masks and SearchTrack's searcher (sect
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
+
+from mots_ros.core.types import FloatArray
 
 COORDINATE_SCALE = 128.0
 """Map pixels by which the relative coordinates are divided."""
@@ -42,7 +46,7 @@ def dynamic_network(features: Tensor, weights: Tensor, centres: Tensor) -> Tenso
     c, h, w = features.shape
     n = len(weights)
     pixels = torch.cat((_coordinates(features, (h, w)), features))
-    w1, b1, w2, b2, w3, b3 = _layers(weights, centres, c)
+    w1, b1, w2, b2, w3, b3 = layers_of(weights, centres, c)
     w1, b1 = w1.reshape(n * c, c + 2), b1.view(n * c, 1)
     at_once = max(_HIDDEN_VALUES // max(n * c, 1), 1) if pixels.device.type == "cpu" else h * w
     logits = []
@@ -67,7 +71,7 @@ def dynamic_network_around(
         Logits [N, h, w].
     """
     # Regions have coordinates of their own, which begin at their corners.
-    layers = _layers(weights, centres - corners, len(features))
+    layers = layers_of(weights, centres - corners, len(features))
     values = len(features) * size[0] * size[1]
     at_once = max(_HIDDEN_VALUES // values, 1) if features.is_cpu else max(len(weights), 1)
     logits = []
@@ -81,26 +85,27 @@ def dynamic_network_around(
 
 
 def masks_inside(
-    features: Tensor, weights: Tensor, centres: Tensor, windows: NDArray[np.int64]
-) -> list[NDArray[np.float32]]:
+    features: FloatArray, layers: Sequence[FloatArray], windows: NDArray[np.int64]
+) -> list[FloatArray]:
     """Every object's own network, but only in its own part of the map, on the processor.
 
+    torch has no part in it: in a thread beside the network, torch's would get in each other's way.
+
     Args:
-        features, weights, centres: as for ``dynamic_network``.
+        features: [C, H, W]. layers: of ``layers_of``.
         windows: [N, 4] first column and row, and those after the last.
 
     Returns:
         Each window's probabilities [h, w].
     """
-    _, h, w = features.shape
-    coordinates, pixels = _coordinates(features, (h, w)).numpy(), features.numpy()
-    layers = (layer.numpy() for layer in _layers(weights, centres, len(features)))
+    y, x = (np.arange(side, dtype=np.float32) / -COORDINATE_SCALE for side in features.shape[1:])
     masks = []
     for (left, top, right, bottom), w1, b1, w2, b2, w3, b3 in zip(
         windows.tolist(), *layers, strict=True
     ):
-        window = slice(None), slice(top, bottom), slice(left, right)
-        inside = np.concatenate((coordinates[window], pixels[window]))
+        inside = np.empty((2 + len(features), bottom - top, right - left), np.float32)
+        inside[0], inside[1] = x[left:right], y[top:bottom, None]
+        inside[2:] = features[:, top:bottom, left:right]
         hidden = w1 @ inside.reshape(len(inside), -1) + b1
         hidden = w2 @ np.maximum(hidden, 0, out=hidden) + b2
         logits = w3 @ np.maximum(hidden, 0, out=hidden) + b3
@@ -133,10 +138,11 @@ def _coordinates(like: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack((x.expand(size), y.unsqueeze(1).expand(size)))
 
 
-def _layers(weights: Tensor, centres: Tensor, c: int) -> tuple[Tensor, ...]:
+def layers_of(weights: Tensor, centres: Tensor, c: int) -> tuple[Tensor, ...]:
     """Weights [N, out, in] and biases [N, out, 1] of the three layers, one after the other.
 
-    The centre's share of the coordinate channels is in the first bias.
+    Arguments as for ``dynamic_network``; the centre's share of the coordinate channels is in the
+    first bias.
     """
     n = len(weights)
     w1, w2, w3, b1, b2, b3 = weights.split([c * (c + 2), c * c, c, c, c, 1], dim=1)
