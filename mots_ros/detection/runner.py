@@ -164,9 +164,9 @@ class NetworkRunner:
         """RGB [B, h, w, 3] from 0 to 255 of frames with the same letterbox, on the device."""
         images, letterbox = [place.image for place in places], places[0].letterbox
         if self.device.type == "cpu":
-            return torch.from_numpy(np.stack([letterbox.warp(image) for image in images]))
+            return _batch([letterbox.warp(image) for image in images])
         # Up they go as they came, once, as bytes.
-        return letterboxed(torch.from_numpy(np.stack(images)).to(self.device), letterbox)
+        return letterboxed(_batch(images).to(self.device), letterbox)
 
     def _all(self, images: Tensor) -> tuple[Tensor | None, ...]:
         features = self.net.features(normalised(images, self._channels))
@@ -182,6 +182,13 @@ class NetworkRunner:
     def _unrounded_heads(self, shared: Tensor, detail: Tensor | None) -> tuple[Tensor | None, ...]:
         with unrounded():
             return self._after_features(shared, detail)
+
+
+def _batch(images: list[Image]) -> Tensor:
+    """Images of one size [B, H, W, 3]; a single one is copied only where torch may not write."""
+    if len(images) == 1:
+        return torch.from_numpy(np.require(images[0], requirements="W")[None])
+    return torch.from_numpy(np.stack(images))
 
 
 def _compiled(work: Work, threads: int) -> Compiled:
