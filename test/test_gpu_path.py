@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -21,13 +22,14 @@ from torch import Tensor
 from mots_ros.build import build_pipeline
 from mots_ros.config import Config
 from mots_ros.core.letterbox import Letterbox
-from mots_ros.core.masks import WindowedMasks, compose_label_image
+from mots_ros.core.masks import DeferredMasks, WindowedMasks, compose_label_image
 from mots_ros.core.types import Detections, FloatArray
 from mots_ros.data.street import StreetDrive
 from mots_ros.detection import detector as detector_module
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.recorded import Recorded
 from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets.dynamic import dynamic_network_around, parameter_count
 from mots_ros.nets.normalise import letterboxed, normalised, statistics
 from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
 from mots_ros.trackers.searchtrack import SearchTracker
@@ -139,6 +141,43 @@ def test_every_tracker_takes_masks_that_stay_on_a_gpu(
     assert len(found) == len(expected) == 4 and expected[-1].any()
     for mine, other in zip(found, expected, strict=True):
         assert (mine != other).mean() < 1e-4
+
+
+class Elsewhere(torch.Tensor):
+    """Says that it is not in the processor's memory."""
+
+    is_cpu = False
+
+
+def test_regions_are_cut_out_as_on_a_processor() -> None:
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(8, 12, 20, generator=random)
+    weights = torch.randn(5, parameter_count(8), generator=random)
+    centres = 12 * torch.rand(5, 2, generator=random)
+    corners = torch.tensor([[0, 0], [13, 0], [0, 5], [13, 5], [6, 2]])
+    expected = dynamic_network_around(features, weights, centres, corners, (7, 7))
+    elsewhere = features.as_subclass(Elsewhere)  # type: ignore[no-untyped-call]
+    found = dynamic_network_around(elsewhere, weights, centres, corners, (7, 7))
+    torch.testing.assert_close(found.as_subclass(torch.Tensor), expected)  # type: ignore[no-untyped-call]
+
+
+def test_masks_are_drawn_as_on_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    (item,) = StreetDrive(seed=3, length=1, size=(192, 640))
+    config = Config().with_values({"detector.input_width": 320})
+    expected = build_pipeline(config).step(item.frame)[0]
+    look = NetworkRunner.look
+
+    def elsewhere(*arguments: Any) -> Any:
+        shared, maps = look(*arguments)
+        assert maps.mask is not None
+        return shared, replace(maps, mask=maps.mask.as_subclass(Elsewhere))  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(NetworkRunner, "look", elsewhere)
+    found = build_pipeline(config).step(item.frame)[0]
+    assert isinstance(found.detections.masks, DeferredMasks)
+    assert isinstance(found.detections.masks.looked_at, GpuMasks)
+    assert len(set(np.unique(expected.label_image))) > 2
+    assert (found.label_image != expected.label_image).mean() < 1e-4
 
 
 @pytest.mark.parametrize("spec", [LIGHT, DLA34], ids=["light", "dla34"])
