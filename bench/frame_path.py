@@ -59,16 +59,12 @@ from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
 from mots_ros.parameter import whole_number
 from mots_ros.pipeline import Pipeline
 from mots_ros.progress import progress
-from mots_ros.ros.convert import (
-    DetectionsMessage,
-    to_frame,
-    to_masks_message,
-    to_rgb_message,
-)
+from mots_ros.ros.convert import DetectionsMessage, to_frame, to_masks_message, to_rgb_message
 
 STAGES = ("receive", "preprocess", "network", "decode", "search", "associate", "masks", "publish")
 WHOLE, OUTSIDE, BARE = "whole tick", "outside the network", "bare network"
 PERIOD = "frame to frame"
+TIMED = (*STAGES, OUTSIDE, WHOLE, PERIOD, BARE)
 FULL = {"detector.input_width": 1280, "detector.input_height": 384, "detector.fit": "longer_side"}
 """How the released program sees KITTI's images."""
 WARM_UP = 5
@@ -118,9 +114,9 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         save_plot(options.plot, runs)
     threads = config.detector.threads or THREADS
     device = f"{runs[0]['device']}, {threads} threads, torch {torch.__version__}"
-    rows = [["milliseconds, median (p99)", *STAGES, OUTSIDE, WHOLE, PERIOD, BARE]]
+    rows = [["milliseconds, median (p99)", *TIMED]]
     for item in runs:
-        rows.append([item["name"], *(_cell(item["ms"][key]) for key in rows[0][1:])])
+        rows.append([item["name"], *(_cell(item["ms"][key]) for key in TIMED)])
     rows[0] += [f"{whole} / {BARE}" for whole in (WHOLE, PERIOD)]
     rows[0] += [f"peak of {what}, MB" for what in runs[0]["mb"]]
     for row, item in zip(rows[1:], runs, strict=True):
@@ -160,7 +156,9 @@ def timed(
             _tell_apart(stages)
     milliseconds = {WHOLE: whole, PERIOD: period, BARE: bare}
     milliseconds = {name: values[WARM_UP:] for name, values in milliseconds.items()} | stages
-    return {"ms": milliseconds, "mb": peak_megabytes(tick), "device": pipeline.detector.device}
+    megabytes = peak_megabytes(tick)
+    pipeline.sleep()
+    return {"ms": milliseconds, "mb": megabytes, "device": pipeline.detector.device}
 
 
 def _tick(
@@ -280,9 +278,9 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         name: {key: median(new[name][key]) / median(old[name][key]) for key in old[name]}
         for name in shared
     }
-    rows = [["new / old", *STAGES, OUTSIDE, WHOLE, PERIOD, BARE]]
+    rows = [["new / old", *TIMED]]
     for name, values in ratios.items():
-        rows.append([name, *(f"{values[key]:.2f}" for key in rows[0][1:])])
+        rows.append([name, *(f"{values[key]:.2f}" for key in TIMED)])
     return _listed(rows), ratios
 
 
@@ -292,7 +290,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         measured = set.intersection(*({*item["ms"]} for item in runs if item["name"]))
     except (ValueError, KeyError, TypeError):
         measured = set()
-    if not {*STAGES, OUTSIDE, WHOLE, PERIOD, BARE} <= measured:
+    if not {*TIMED} <= measured:
         raise EvaluationError(f"{path}: expected what this command writes to --out")
     return runs
 

@@ -101,8 +101,8 @@ class Results:
         """The frame as it was added, without network-size masks; empty where none was."""
         report = self._reports.get(frame)
         if report is None:
-            nothing: LabelImage = np.zeros(self.size, np.uint16)
-            return TrackedFrame(0, "", np.zeros(0, np.int64), _nothing(), lambda: nothing)
+            ids = np.zeros(0, np.int64)
+            return TrackedFrame(0, "", ids, _nothing(), lambda: np.zeros(self.size, np.uint16))
         # A copy: what is kept here shall not keep the label image that somebody looks at.
         return replace(report.tracked)
 

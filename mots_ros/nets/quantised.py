@@ -17,12 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.searchtrack import SearchTrackNet
 
 Ranges = Mapping[str, tuple[float, float]]
 """From where to where the values that a convolution sees usually reach, by its name."""
-
 
 _ROUNDING = ContextVar("rounding", default=True)
 
@@ -66,9 +64,8 @@ def observed_ranges(net: SearchTrackNet, images: Iterable[Tensor]) -> Ranges:
         low, high = given[0].aminmax()
         found.setdefault(name, []).append((float(low), float(high)))
 
-    # Where deformable taps lie is no matter of eight bits.
-    exact = {m.conv_offset_mask for m in net.modules() if isinstance(m, DeformableConv)}
-    narrow = {module for part in net.narrow_parts() for module in part.modules()} - exact
+    narrow = {module for part in net.narrow_parts() for module in part.modules()}
+    narrow.difference_update(net.tap_layers())
     with ExitStack() as stack:
         for name, module in net.named_modules():
             if module in narrow and isinstance(module, nn.Conv2d):

@@ -224,13 +224,16 @@ class SearchTrackNet(nn.Module):
         wide = (part for head in heads if head is not None for part in head.narrow_parts())
         return self.base, self.dla_up, self.ida_up, *wide
 
+    def tap_layers(self) -> list[nn.Conv2d]:
+        """What says where deformable taps lie: in float32, whatever the rest of its part does."""
+        return [m.conv_offset_mask for m in self.modules() if isinstance(m, DeformableConv)]
+
     def compute_in(self, precision: torch.dtype) -> None:
-        """Let the narrow parts compute in another precision, but for where deformable taps lie."""
+        """Let the narrow parts compute in another precision, but for the ``tap_layers``."""
         for part in self.narrow_parts():
             part.to(precision)
-        for module in self.modules():
-            if isinstance(module, DeformableConv):
-                module.conv_offset_mask.float()
+        for layer in self.tap_layers():
+            layer.float()
 
     def features(self, image: Tensor) -> Features:
         """Of normalised RGB [B, 3, H, W]; the shared ones are in float32."""
