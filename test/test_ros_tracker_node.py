@@ -126,6 +126,7 @@ def test_nothing_is_made_for_topics_to_which_nobody_listens(ros: Ros) -> None:
         made.side_effect = lambda *_: Detection2DArray()
         processed = world.tracker._health._counts
         world.track(image_message(1))
+        world.until(lambda: processed["processed"] == 1)
         assert (world.pipeline.painted, made.call_count) == (1, 1)
         for silent, publisher, expected in (
             (world.neighbour.hears_masks, world.tracker._worker._output._masks, (1, 2)),
