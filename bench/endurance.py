@@ -21,6 +21,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
@@ -118,7 +119,8 @@ def main() -> int:
     os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(share("config") / "fast_dds.xml")
     size = (188, 621) if options.rate is None else (375, 1242)
     drive = StreetDrive(seed=15, length=DRIVE_FRAMES, size=size)
-    images = [to_rgb_message(item.frame, item.frame.image) for item in drive]
+    pictures = (to_rgb_message(item.frame, item.frame.image) for item in drive)
+    images = [deserialize_message(picture, Image) for picture in pictures]
     command = [sys.executable, "-m", "mots_ros.ros.tracker_node", "--ros-args"]
     node = subprocess.Popen([*command, "-p", f"detector.input_width:={options.width}"])
     memory: dict[int, float] = {}

@@ -39,12 +39,11 @@ import numpy as np
 import torch
 from frame_memory import peak_megabytes
 from matplotlib.figure import Figure
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 from terminal import check_new, command, config_of, run
 
 import mots_ros.pipeline
-import mots_ros.trackers.searchtrack
 from mots_ros.build import THREADS, build_pipeline
 from mots_ros.config import Config
 from mots_ros.core.types import Frame, TrackedFrame
@@ -138,7 +137,7 @@ def timed(
         "tracker.max_misses": 0,
     }
     frame = StreetDrive(seed=1, length=1, size=size).frame(0).frame
-    message = to_rgb_message(frame, frame.image)
+    message = deserialize_message(to_rgb_message(frame, frame.image), Image)
     pipeline = build_pipeline(config.with_values(values))
     numbers, answer = count(), DetectionsMessage(pipeline.detector.class_names)
 
@@ -224,7 +223,7 @@ def _receive(message: Image) -> Any:
 
 def _publish(tracked: TrackedFrame, answer: DetectionsMessage) -> None:
     serialize_message(answer.of(tracked))
-    serialize_message(to_masks_message(tracked))
+    to_masks_message(tracked)
 
 
 @contextmanager
@@ -249,7 +248,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
             (NetworkRunner, "_look", "network"),
             (NetworkRunner, "_input", "preprocess"),
             (CenterNetDetector, "__call__", "detector"),
-            (mots_ros.trackers.searchtrack, "search", "search"),
+            (pipeline.detector.head, "_look", "search"),
             (type(pipeline.tracker), "step", "tracker"),
             (mots_ros.pipeline, "compose_label_image", "masks"),
             (sys.modules[__name__], "_publish", "publish"),

@@ -42,7 +42,9 @@ class GivenObjects:
                     frame,
                     letterbox,
                     detections,
-                    SearchFeatures(maps.search[0], maps.size[0], offset, kernels),
+                    SearchFeatures(
+                        maps.search[0], maps.size[0], offset, kernels, self._runner.search
+                    ),
                 )
             )
         return observations

@@ -102,7 +102,7 @@ def build_head(tracker: TrackerConfig, runner: NetworkRunner) -> Any:
         CheckpointError: its weights file is missing, damaged or of another network or tracker.
     """
     if tracker.name == "searchtrack":
-        return SearchHead(runner.net)
+        return SearchHead(runner.search)
     path = head_path(tracker)
     if path is None:
         return None

@@ -280,7 +280,7 @@ class TrackerConfig:
         high=1.0,
     )
     search_region: int = parameter(
-        33,
+        21,
         "Side of the square around its prediction in which each object is searched for, in pixels "
         "of the map, four of the network's input each; 0 searches the whole image.",
         low=0,

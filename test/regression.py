@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from mots_ros.core import assignment, kalman
 from mots_ros.core.costs import matching_cost, search_affinity
+from mots_ros.nets.decode import boxes_at
 from mots_ros.nets.dynamic import dynamic_network
 from mots_ros.nets.peaks import top_peaks
-from mots_ros.nets.search import SearchFeatures, boxes_at, search
+from mots_ros.nets.search import search
 from mots_ros.nets.searchtrack import DLA34, SearchTrackNet
 
 FILE = Path(__file__).with_suffix(".npz")
@@ -63,8 +64,16 @@ def _network() -> dict[str, NDArray[Any]]:
     assert maps.mask is not None
     masks = dynamic_network(maps.mask[0], net.mask_kernels(features, first, y, x), pixels)
     kernels = net.search_kernels(features, first, y, x)
-    seen = SearchFeatures(maps.search[0], maps.size[0], maps.offset, kernels)
-    boxes, responses = search(seen, kernels, pixels + pixels.new_tensor((1.25, -2.5)), 0, 5, 2)
+    boxes, responses = search(
+        maps.search[0],
+        maps.size[0],
+        maps.offset,
+        kernels,
+        pixels + pixels.new_tensor((1.25, -2.5)),
+        region=0,
+        window=5,
+        count=2,
+    )
     return {
         "features": features[0, ::4].numpy(),
         "heat": maps.heat[0].numpy(),

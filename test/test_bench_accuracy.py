@@ -21,7 +21,7 @@ from mots_ros.data.kitti_mots import objects_of
 from mots_ros.evaluation.scores import ClassScores
 from mots_ros.evaluation.table import cell, table
 from mots_ros.nets.dynamic import COORDINATE_SCALE, dynamic_network, parameter_count
-from mots_ros.nets.search import SearchFeatures
+from mots_ros.nets.search import SearchFeatures, search
 from mots_ros.trackers.searchtrack import SearchTracker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
@@ -47,7 +47,9 @@ def observe(number: int, *boxes: tuple[int, int, int, int]) -> Observation[Searc
     )
     kernels = torch.zeros(len(boxes), parameter_count(16))
     kernels[:, -1] = -10
-    features = SearchFeatures(torch.zeros(16, 16, 32), torch.zeros(2, 16, 32), None, kernels)
+    features = SearchFeatures(
+        torch.zeros(16, 16, 32), torch.zeros(2, 16, 32), None, kernels, search
+    )
     frame = Frame(number * 10**8, "camera", np.zeros((*SIZE, 3), np.uint8))
     return Observation(frame, LETTERBOX, detections, features)
 

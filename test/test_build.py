@@ -139,7 +139,7 @@ def test_another_tracker_works_beside_the_network_that_runs(config: Config) -> N
     reconfigure(pipeline, config)
     head = pipeline.detector.head
     assert isinstance(head, SearchHead)
-    assert head._net is pipeline.detector.runner.net
+    assert head._look == pipeline.detector.runner.search
     path.unlink()
     reconfigure(pipeline, config.with_values({"tracker.name": "sort"}))
     assert isinstance(pipeline.tracker, SortTracker)

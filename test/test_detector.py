@@ -14,7 +14,7 @@ from mots_ros.core.types import Frame
 from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import parameter_count
-from mots_ros.nets.search import SearchHead
+from mots_ros.nets.search import SearchHead, search
 from mots_ros.nets.searchtrack import LIGHT, Features, HeadMaps, SearchTrackNet
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ class DrawnNet(SearchTrackNet):
 
 def test_one_object_in_image_pixels() -> None:
     net = DrawnNet(COARSE)
-    detector = CenterNetDetector(NetworkRunner(net, CPU), CONFIG, SearchHead(net))
+    detector = CenterNetDetector(NetworkRunner(net, CPU), CONFIG, SearchHead(search))
     (observation,) = detector(FRAME)
     found = observation.detections
     assert detector.class_names == ("car", "pedestrian")
@@ -79,7 +79,7 @@ def test_one_object_in_image_pixels() -> None:
 def test_nothing_above_the_threshold_is_an_empty_observation() -> None:
     config = DetectorConfig(input_width=256, input_height=64, score_threshold=0.95)
     net = DrawnNet(COARSE)
-    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(net))
+    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(search))
     (observation,) = detector(FRAME)
     assert len(observation.detections) == 0
     assert observation.detections.boxes.shape == (0, 4)
@@ -172,7 +172,7 @@ def test_neighbours_remain_and_repetitions_go(
 ) -> None:
     net = CrowdNet(COARSE)
     config = replace(CONFIG, nms_overlap=overlap)
-    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(net))
+    detector = CenterNetDetector(NetworkRunner(net, CPU), config, SearchHead(search))
     (observation,) = detector(FRAME)
     found = observation.detections
     assert found.labels.tolist() == labels
@@ -191,7 +191,8 @@ class AmodalNet(DrawnNet):
 
 
 def test_whole_objects_may_leave_the_image_and_need_no_masks() -> None:
-    detector = CenterNetDetector(NetworkRunner(AmodalNet(COARSE), CPU), CONFIG)
+    spec = replace(COARSE, mask_head=False, amodal_head=True)
+    detector = CenterNetDetector(NetworkRunner(AmodalNet(spec), CPU), CONFIG)
     (observation,) = detector(FRAME)
     found = observation.detections
     # From map pixel (20, 6) on; a map pixel is 8 image pixels.

@@ -93,7 +93,7 @@ def seen(boxes: torch.Tensor) -> Seen:
     maps = HeadMaps(*[torch.zeros(1, 1, 12, 20)] * 6)
     x, y = torch.zeros((2, len(boxes)), dtype=torch.int64)
     shared = torch.rand(1, 4, 12, 20)
-    return Seen(shared, shared, (), maps, x, y, boxes, None)
+    return Seen(shared, shared, (), maps, x, y, boxes, torch.zeros(len(boxes), 593), None)
 
 
 def test_a_head_reads_one_unit_vector_for_each_detection() -> None:

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mots_ros.nets.decode import boxes_at
 from mots_ros.nets.dynamic import (
     COORDINATE_SCALE,
     dynamic_network,
@@ -19,7 +20,7 @@ from mots_ros.nets.dynamic import (
 )
 from mots_ros.nets.normalise import MEAN, STD, normalised, statistics
 from mots_ros.nets.peaks import top_peaks
-from mots_ros.nets.search import SearchFeatures, boxes_at, search
+from mots_ros.nets.search import search
 from mots_ros.nets.searchtrack import DLA34, DLA34_MOT, LIGHT, FineMaskHead, SearchTrackNet
 from shared import parity
 
@@ -61,12 +62,12 @@ def test_fine_masks_lie_where_the_backbone_saw_them() -> None:
 
 def test_an_object_has_one_centre_on_all_maps(light: SearchTrackNet) -> None:
     """Cell x covers input pixels from 4 x to 4 x + 4, and a cell of fine masks two of them."""
-    y, x = torch.tensor([0, 7]), torch.tensor([3, 23])
-    in_input = (torch.stack((x, y), dim=1) + 0.5) * 4
-    torch.testing.assert_close((light.mask_centres(y, x) + 0.5) * 2, in_input)
+    pixels = torch.tensor([[3.0, 0.0], [23.0, 7.0]])
+    in_input = (pixels + 0.5) * 4
+    torch.testing.assert_close((light.mask_centres(pixels) + 0.5) * 2, in_input)
     with torch.device("meta"):
         coarse = SearchTrackNet(replace(LIGHT, fine_masks=False))
-    torch.testing.assert_close((coarse.mask_centres(y, x) + 0.5) * 4, in_input)
+    torch.testing.assert_close((coarse.mask_centres(pixels) + 0.5) * 4, in_input)
 
 
 @torch.inference_mode()
@@ -155,10 +156,11 @@ def test_regions_of_a_dynamic_network_are_those_of_the_whole_map(
 def test_a_search_in_a_region_finds_what_the_whole_map_has_there(region: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     maps = torch.randn(16, 12, 20, generator=random)
-    features = SearchFeatures(maps, torch.rand(2, 12, 20), None, torch.zeros(0, 593))
     kernels = torch.randn(4, 593, generator=random)
     centres = torch.rand(4, 2, generator=random) * torch.tensor([20, 12])
-    boxes, scores = search(features, kernels, centres, region, 1, 1)
+    boxes, scores = search(
+        maps, torch.rand(2, 12, 20), None, kernels, centres, region=region, window=1, count=1
+    )
     responses = dynamic_network(maps, kernels, centres - 0.5).sigmoid()
     for box, score, response, (x, y) in zip(boxes, scores, responses, centres - 0.5, strict=True):
         left = int(x.round() - region // 2)
@@ -180,9 +182,11 @@ def test_the_edge_of_a_region_is_no_peak() -> None:
     kernel = torch.zeros(1, parameter_count(16))
     w1, w2, w3 = kernel[0, :288].view(16, 18), kernel[0, 288:544].view(16, 16), kernel[0, 544:560]
     w1[0, 2], w2[0, 0], w3[0] = 1, 1, 4
-    features = SearchFeatures(maps, torch.ones(2, 12, 40), None, torch.zeros(0, 593))
+    size = torch.ones(2, 12, 40)
     for centre, expected in ((20.5, []), (24.5, [30.5]), (36.5, [30.5, 39.5])):
-        boxes, scores = search(features, kernel, torch.tensor([[centre, 6.5]]), 13, 5, 2)
+        boxes, scores = search(
+            maps, size, None, kernel, torch.tensor([[centre, 6.5]]), region=13, window=5, count=2
+        )
         found = boxes[0, scores[0] > 0.51].view(-1, 4)
         assert ((found[:, 0] + found[:, 2]) / 2).tolist() == pytest.approx(expected), centre
 
@@ -228,12 +232,18 @@ def test_decoder_equals_the_released_one() -> None:
 def test_search_equals_the_released_one() -> None:
     vectors = {k: torch.from_numpy(v) for k, v in np.load(parity("decode.npz")).items()}
     _, _, width = vectors["in.sch_raw"].shape
-    features = SearchFeatures(
-        vectors["in.sch_raw"], vectors["in.wh_raw"], None, torch.zeros(0, 593)
-    )
     index = vectors["in.kmf_inds"]
     pixels = torch.stack((index % width, index.div(width, rounding_mode="floor")), dim=1)
-    boxes, scores = search(features, vectors["in.pre_weights"], pixels + 0.5, 0, 5, 3)
+    boxes, scores = search(
+        vectors["in.sch_raw"],
+        vectors["in.wh_raw"],
+        None,
+        vectors["in.pre_weights"],
+        pixels + 0.5,
+        region=0,
+        window=5,
+        count=3,
+    )
     np.testing.assert_allclose(scores, vectors["track_floor.scores"], atol=1e-5)
     np.testing.assert_allclose(boxes, vectors["track_floor.boxes"], atol=1e-4)
 

@@ -62,7 +62,7 @@ def test_ten_frames_are_learnt_by_heart(tmp_path: Path) -> None:
 
     config = Config().with_values({"detector.input_width": WIDTH})
     runner = NetworkRunner(state.averaged, device)
-    detector = CenterNetDetector(runner, config.detector, SearchHead(runner.net))
+    detector = CenterNetDetector(runner, config.detector, SearchHead(runner.search))
     scores, picture = validate(Pipeline(detector, SearchTracker(config.tracker)), [ten])
     assert picture.shape == (256, 832, 3)
     assert min(scores.values()) > 95, scores

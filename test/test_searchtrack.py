@@ -1,6 +1,8 @@
 """The search tracker follows what an object looks like, from where its motion leads."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +12,6 @@ from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, Frame, Observation
 from mots_ros.nets.dynamic import COORDINATE_SCALE, parameter_count
 from mots_ros.nets.search import SearchFeatures, search
-from mots_ros.trackers import searchtrack as module
 from mots_ros.trackers.searchtrack import SearchTracker
 from mots_ros.trackers.sort import SortTracker
 
@@ -33,10 +34,10 @@ def observe(
     frame: int, objects: Mapping[int, tuple[int, int]], labels: Mapping[int, int] | None = None
 ) -> Observation[SearchFeatures]:
     """Objects by their looks (a feature channel), each at the centre (x, y) of a map pixel."""
-    search = torch.zeros(16, SIZE[0] // 4, SIZE[1] // 4)
+    maps = torch.zeros(16, SIZE[0] // 4, SIZE[1] // 4)
     boxes = []
     for looks, (x, y) in objects.items():
-        search[looks, y, x] = 1
+        maps[looks, y, x] = 1
         centre = np.array([x + 0.5, y + 0.5]) * 4
         boxes.append([*(centre - SIDE / 2), *(centre + SIDE / 2)])
     detections = Detections(
@@ -46,10 +47,11 @@ def observe(
     )
     kernels = [kernel_of(looks) for looks in objects]
     features = SearchFeatures(
-        search,
-        torch.full((2, *search.shape[1:]), SIDE / 4.0),
+        maps,
+        torch.full((2, *maps.shape[1:]), SIDE / 4.0),
         None,
         torch.stack(kernels) if kernels else torch.zeros(0, parameter_count(16)),
+        search,
     )
     image = np.zeros((*SIZE, 3), np.uint8)
     return Observation(Frame(frame * 10**8, "camera", image), LETTERBOX, detections, features)
@@ -116,7 +118,7 @@ def test_a_track_last_seen_badly_is_not_searched_for() -> None:
     for threshold in (0.85, 0.95):
         tracker = SearchTracker(TrackerConfig(kernel_threshold=threshold))
         tracker.step(observe(0, {1: (10, 10)}))
-        ids[threshold] = tracker.step(observe(1, {1: (30, 10)})).ids.tolist()
+        ids[threshold] = tracker.step(observe(1, {1: (19, 10)})).ids.tolist()
     assert ids == {0.85: [1], 0.95: [2]}
 
 
@@ -167,17 +169,16 @@ def test_objects_are_searched_for_in_their_region_alone() -> None:
     assert first == {0: [1], 15: [2], 17: [1]}
 
 
-def test_the_released_search_refers_to_what_the_map_shows_of_a_box(monkeypatch) -> None:
+def test_the_released_search_refers_to_what_the_map_shows_of_a_box() -> None:
     """Half of an object of 16 pixels has left a map of 64 cells; the last one's index is 63."""
-    referred = []
+    referred, empty = [], observe(1, {})
 
-    def spy(*given):
-        referred.append(given[2][0].tolist())
-        return search(*given)
+    def spy(*given: Any, **settings: int) -> Any:
+        referred.append(given[-1][0].tolist())
+        return search(*given, **settings)
 
-    monkeypatch.setattr(module, "search", spy)
     for boxes in ("filter", "released"):
         tracker = SearchTracker(TrackerConfig(candidate_boxes=boxes))
         tracker.step(observe(0, {1: (63, 10)}))
-        tracker.step(observe(1, {}))
+        tracker.step(replace(empty, features=replace(empty.features, look=spy)))
     assert referred == [[63.5, 10.5], [(61.5 + 63) / 2, 10.5]]

@@ -54,11 +54,11 @@ def _around(x: float, y: float) -> Tensor:
 HEAD = Looks(SiamMOTSpec(LOOKS, LOOKS, template=SIDE, groups=1, region=1, hidden=1))
 
 
-def masks_at(x: Tensor, y: Tensor, boxes: np.ndarray) -> np.ndarray:
+def masks_at(pixels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """The one pixel that was asked for."""
-    masks = torch.zeros(len(x), *LETTERBOX.map_size)
-    masks[torch.arange(len(x)), y, x] = 1
-    return masks.numpy()
+    masks = np.zeros((len(pixels), *LETTERBOX.map_size), np.float32)
+    masks[np.arange(len(pixels)), pixels[:, 1], pixels[:, 0]] = 1
+    return masks
 
 
 def observe(
@@ -78,13 +78,13 @@ def observe(
         shared[0, looks, y, x] = visibility
     in_map = torch.stack([_around(x, y) for x, y in detected.values()] or [torch.zeros(0, 4)])
     in_map = in_map.view(-1, 4)
-    x, y = torch.tensor(list(detected.values()), dtype=torch.int64).view(-1, 2).unbind(1)
+    pixels = np.array(list(detected.values()), np.int64).reshape(-1, 2)
     boxes = LETTERBOX.map_to_image(in_map.numpy())
     detections = Detections(
         boxes,
         np.full(len(detected), score, np.float32),
         np.zeros(len(detected), np.int64),
-        masks_at(x, y, boxes),
+        masks_at(pixels, boxes),
     )
     hot = torch.zeros(1, *LETTERBOX.map_size)
     for x, y in (undetected or {}).values():

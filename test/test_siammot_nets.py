@@ -160,7 +160,9 @@ def test_the_head_reads_templates_and_what_the_detector_is_sure_of(head: SiamMOT
     maps = HeadMaps(heat, torch.zeros(1, 2, 6, 8), None, None, torch.zeros(1, 16, 6, 8), None)
     shared, pixel = torch.rand(1, 4, 6, 8), torch.tensor([3])
     boxes = torch.tensor([[2.0, 1.0, 5.0, 4.0]])
-    features = head.read(Seen(shared, shared, (), maps, pixel, pixel, boxes, None))
+    features = head.read(
+        Seen(shared, shared, (), maps, pixel, pixel, boxes, torch.zeros(1, 593), None)
+    )
     assert (features.heat > 0.4).nonzero().tolist() == [
         [0, y, x] for y in (1, 2, 3) for x in (2, 3, 4)
     ]

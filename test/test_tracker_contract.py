@@ -16,7 +16,7 @@ from mots_ros.core import assignment, boxes
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Detections, FloatArray, Frame, Observation
 from mots_ros.nets.dynamic import parameter_count
-from mots_ros.nets.search import SearchFeatures
+from mots_ros.nets.search import SearchFeatures, search
 from mots_ros.nets.siammot import SiamMOTFeatures, SiamMOTHead, SiamMOTSpec, Templates
 from mots_ros.trackers.base import Tracker
 from mots_ros.trackers.cstrack import CSTracker
@@ -40,7 +40,8 @@ def silent_search(detections: Detections) -> SearchFeatures:
     never = torch.zeros(len(detections), parameter_count(16))
     never[:, -1] = -10
     height, width = LETTERBOX.map_size
-    return SearchFeatures(torch.zeros(16, height, width), torch.ones(2, height, width), None, never)
+    maps = torch.zeros(16, height, width), torch.ones(2, height, width), None
+    return SearchFeatures(*maps, never, search)
 
 
 def one_look(detections: Detections) -> FloatArray:
@@ -75,7 +76,7 @@ def known(detections: Detections) -> SiamMOTFeatures:
         torch.cat((in_map, labels[:, None]), dim=1),
         Templates(labels, labels),
         torch.zeros(2, *LETTERBOX.map_size),
-        lambda x, y, boxes: np.zeros((len(x), *LETTERBOX.map_size), np.float32),
+        lambda pixels, boxes: np.zeros((len(boxes), *LETTERBOX.map_size), np.float32),
     )
 
 

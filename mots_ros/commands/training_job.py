@@ -17,7 +17,7 @@ from mots_ros.config import Config, load_config
 from mots_ros.detection.detector import CenterNetDetector
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets import checkpoint, head_file
-from mots_ros.nets.search import SearchHead
+from mots_ros.nets.search import SearchHead, search
 from mots_ros.nets.searchtrack import DLA34, LIGHT, SearchTrackNet
 from mots_ros.parameter import ConfigError, alternatives
 from mots_ros.pipeline import Pipeline
@@ -101,7 +101,7 @@ def _whole_network(plan: Plan, samples: PairDataset, resume: bool) -> TrainingJo
     config = Config().with_values({"detector.input_width": plan.input_width})
 
     def pipeline(averaged: SearchTrackNet, device: torch.device) -> Pipeline:
-        return _pipeline(averaged, SearchHead, config, device)
+        return _pipeline(averaged, SearchHead(search), config, device)
 
     return TrainingJob(
         samples, SearchTrackObjective(net, plan.masks_only), checkpoint.save, pipeline
@@ -133,19 +133,13 @@ def _head(plan: Plan, samples: SnippetDataset, recipe: HeadRecipe, resume: bool)
     config = own.with_values({"detector.input_width": plan.input_width})
 
     def pipeline(averaged: nn.Module, device: torch.device) -> Pipeline:
-        return _pipeline(net, lambda _: averaged, config, device)
+        return _pipeline(net, averaged, config, device)
 
     return TrainingJob(samples, objective, save, pipeline)
 
 
-def _pipeline(
-    net: SearchTrackNet,
-    head_of: Callable[[SearchTrackNet], Any],
-    config: Config,
-    device: torch.device,
-) -> Pipeline:
+def _pipeline(net: SearchTrackNet, head: Any, config: Config, device: torch.device) -> Pipeline:
     # A copy: the runner takes its network off a GPU when nobody needs it any more.
     runner = NetworkRunner(copy.deepcopy(net), device)
-    head = head_of(runner.net)
     detector = CenterNetDetector(runner, config.detector, head)
     return Pipeline(detector, build_tracker(config.tracker, head))

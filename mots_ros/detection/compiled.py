@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import openvino
@@ -22,7 +23,15 @@ signals."""
 _KEPT = 8
 """Shapes whose graphs are kept, the oldest of which goes first."""
 
-_Request = tuple[openvino.InferRequest, list[tuple[int, ...]]]
+
+@dataclass(frozen=True)
+class _Request:
+    """A graph for one set of shapes; ``returned`` says which of the function's results are tensors,
+    and ``found`` of what shapes those are."""
+
+    request: openvino.InferRequest
+    found: list[tuple[int, ...]]
+    returned: list[bool]
 
 
 def _deformable(node: NodeContext) -> list[openvino.Output]:
@@ -38,8 +47,17 @@ def _deformable(node: NodeContext) -> list[openvino.Output]:
 _OPERATIONS = [ConversionExtension("mots_ros::deformable_convolution", _deformable)]
 
 
+@dataclass(frozen=True)
+class _Translated:
+    """A graph for any shapes, but for these settings."""
+
+    model: openvino.Model
+    settings: Mapping[str, Any]
+    returned: list[bool]
+
+
 class Compiled:
-    """A function of tensors as a graph, for the shapes that it meets.
+    """A function of tensors as a graph, for the shapes that it meets, and the settings.
 
     Where the function rounds to eight bits, the graph multiplies integers. The function must do the
     same whatever the tensors hold, and its weights must want no gradients.
@@ -50,41 +68,41 @@ class Compiled:
     def __init__(self, work: Work, threads: int) -> None:
         self._work = work
         self._threads = threads
-        self._model: openvino.Model | None = None
-        self._returned: list[bool] = []
+        self._translated: _Translated | None = None
         self._requests: dict[tuple[Any, ...], _Request] = {}
 
-    def __call__(self, *given: Any) -> tuple[Any, ...]:
+    def __call__(self, *given: Any, **settings: Any) -> tuple[Any, ...]:
         """What the function makes of tensors, and None where there is none."""
         here = [tensor.contiguous() for tensor in given if tensor is not None]
-        shapes = tuple(tensor.shape for tensor in here)
-        if shapes not in self._requests:
+        key = *(tensor.shape for tensor in here), *settings.items()
+        if key not in self._requests:
             if len(self._requests) == _KEPT:
                 del self._requests[next(iter(self._requests))]
-            self._requests[shapes] = self._compiled(given)
+            self._requests[key] = self._compiled(given, settings)
         # The last one used is the last to go.
-        request, found_shapes = self._requests[shapes] = self._requests.pop(shapes)
+        it = self._requests[key] = self._requests.pop(key)
         # Whoever asked keeps them; a request's own are overwritten by the next frame.
-        found = [torch.empty(shape) for shape in found_shapes]
+        found = [torch.empty(shape) for shape in it.found]
         for i, tensor in enumerate(here):
-            request.set_input_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
+            it.request.set_input_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
         for i, tensor in enumerate(found):
-            request.set_output_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
-        request.infer(share_outputs=True)
+            it.request.set_output_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
+        it.request.infer(share_outputs=True)
         rest = iter(found)
-        return tuple(next(rest) if returned else None for returned in self._returned)
+        return tuple(next(rest) if returned else None for returned in it.returned)
 
     def forget(self) -> None:
         """Give the graphs' memory back."""
         self._requests.clear()
 
-    def _compiled(self, given: Sequence[Tensor | None]) -> _Request:
-        """The graph for the shapes of these, and the shapes of what it gives."""
-        if self._model is None:
-            self._model = self._translated(given)
+    def _compiled(self, given: Sequence[Tensor | None], settings: Mapping[str, Any]) -> _Request:
+        """The graph for these settings and the shapes of these tensors."""
+        if self._translated is None or self._translated.settings != settings:
+            self._translated = self._translate(given, settings)
+        model = self._translated.model
         present = [tensor for tensor in given if tensor is not None]
-        self._model.reshape({i: list(tensor.shape) for i, tensor in enumerate(present)})
-        settings = {
+        model.reshape({i: list(tensor.shape) for i, tensor in enumerate(present)})
+        properties = {
             "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": 1,
             # A robot has other programs, and the system knows which cores they leave free.
@@ -92,16 +110,21 @@ class Compiled:
             # Of all but the integers: to and from bfloat16 takes longer than it saves.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        compiled = _CORE.compile_model(self._model, "CPU", settings)
-        return compiled.create_infer_request(), [tuple(each.shape) for each in compiled.outputs]
+        compiled = _CORE.compile_model(model, "CPU", properties)
+        found = [tuple(each.shape) for each in compiled.outputs]
+        return _Request(compiled.create_infer_request(), found, self._translated.returned)
 
-    def _translated(self, given: Sequence[Tensor | None]) -> openvino.Model:
+    def _translate(
+        self, given: Sequence[Tensor | None], settings: Mapping[str, Any]
+    ) -> _Translated:
         """The graph for any shape; neither it nor what it is made from knows None."""
+        returned: list[bool] = []
 
         def work(*tensors: Tensor) -> tuple[Tensor, ...]:
             rest = iter(tensors)
-            found = self._work(*(None if each is None else next(rest) for each in given))
-            self._returned = [each is not None for each in found]
+            passed = (None if each is None else next(rest) for each in given)
+            found = self._work(*passed, **settings)
+            returned[:] = [each is not None for each in found]
             return tuple(each for each in found if each is not None)
 
         example = tuple(tensor for tensor in given if tensor is not None)
@@ -109,4 +132,5 @@ class Compiled:
             # Torch would like its newer tracer to be used, and says so of each tensor, too.
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(work, example, check_trace=False)
-            return openvino.convert_model(traced, example_input=example, extension=_OPERATIONS)
+            model = openvino.convert_model(traced, example_input=example, extension=_OPERATIONS)
+        return _Translated(model, dict(settings), returned)

@@ -27,8 +27,6 @@ from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.detection.window import Glance, Window
 from mots_ros.nets.dynamic import dynamic_network, layers_of, masks_inside
-from mots_ros.nets.peaks import top_peaks
-from mots_ros.nets.search import boxes_at
 from mots_ros.nets.searchtrack import Features, HeadMaps
 from mots_ros.nets.tracker_head import Seen, TrackerHead
 
@@ -101,63 +99,70 @@ class CenterNetDetector:
 
     def _observed(self, glance: Glance, maps: HeadMaps) -> Observation[Any]:
         shared, ladder = glance.features.shared, glance.features.ladder
-        scores, labels, x, y = self._peaks(maps.heat[0].sigmoid())
-        size, offset = maps.size[0], None if maps.offset is None else maps.offset[0]
-        if maps.amodal is None:
-            boxes = boxes_at(size, offset, x, y)
-        else:
-            boxes = torch.stack((x, y, x, y), dim=1) + maps.amodal[0, :, y, x].T
+        peaks, search, masks = self.runner.decode(
+            shared, maps, self.config.peak_window, self.config.max_detections
+        )
         # In one piece, best first: a GPU is waited for once to know what it found.
-        found = torch.cat((boxes, scores[:, None], labels[:, None]), dim=1).cpu().numpy()
+        found = peaks.cpu().numpy()
         found = found[found[:, 4] > self.config.score_threshold]
         remain = np.flatnonzero(
             strongest(found[:, :4], found[:, 4], found[:, 5], self.config.nms_overlap)
         )
-        found, index = found[remain], torch.from_numpy(remain).to(x.device)
-        x, y, boxes = (values[index] for values in (x, y, boxes))
-        in_image = glance.letterbox.map_to_image(found[:, :4])
-        masks_at = None if maps.mask is None else partial(self._masks_at, glance, maps.mask[0])
-        detections = Detections(
-            in_image,
-            found[:, 4],
-            found[:, 5].astype(np.int64),
-            masks_at(x, y, in_image) if masks_at else None,
-        )
-        features = None
+        found = found[remain]
+        boxes = glance.letterbox.map_to_image(found[:, :4])
+        drawn = masks_at = features = None
+        if masks is not None:
+            drawn = self._masks(glance.letterbox, maps, masks[remain], found[:, 6:], boxes)
+            masks_at = partial(self._masks_at, glance, maps)
+        detections = Detections(boxes, found[:, 4], found[:, 5].astype(np.int64), drawn)
         if self._head:
+            at = torch.from_numpy(found).to(shared.device)
+            x, y = at[:, 6:].long().unbind(1)
             features = self._head.read(
-                Seen(shared, glance.raw, ladder, maps, x, y, boxes, masks_at)
+                Seen(shared, glance.raw, ladder, maps, x, y, at[:, :4], search[remain], masks_at)
             )
         return Observation(glance.frame, glance.letterbox, detections, features)
 
+    @torch.inference_mode()
     def _masks_at(
-        self, glance: Glance, mask_map: Tensor, x: Tensor, y: Tensor, boxes: FloatArray
+        self, glance: Glance, maps: HeadMaps, pixels: IntArray, boxes: FloatArray
     ) -> CompactMasks:
-        """See ``Seen.masks_at``; ``mask_map`` is [8, h, w].
+        """See ``Seen.masks_at``."""
+        shared = glance.features.shared
+        x, y = torch.from_numpy(pixels).to(shared.device).unbind(1)
+        kernels = self.runner.net.mask_kernels(shared, torch.zeros_like(x), y, x)
+        return self._masks(glance.letterbox, maps, kernels, pixels.astype(np.float32), boxes)
 
-        What of this needs the network is done now, the rest when somebody looks at the masks.
-        """
-        net = self.runner.net
-        kernels = net.mask_kernels(glance.features.shared, torch.zeros_like(x), y, x)
-        centres = net.mask_centres(y, x)
-        shift = CORNER if net.spec.corner_masks else 0.0
+    def _masks(
+        self,
+        letterbox: Letterbox,
+        maps: HeadMaps,
+        kernels: Tensor,
+        pixels: FloatArray,
+        boxes: FloatArray,
+    ) -> CompactMasks:
+        """The masks of objects in map pixels [N, 2] (x, y), drawn when somebody looks at them."""
+        assert maps.mask is not None
+        spec, (mask_map,) = self.runner.net.spec, maps.mask
+        centres = self.runner.net.mask_centres(pixels)
+        shift = CORNER if spec.corner_masks else 0.0
         map_size = tuple(mask_map.shape[1:])
 
         if mask_map.is_cpu:
-            layers = [layer.numpy() for layer in layers_of(kernels, centres, len(mask_map))]
-            view = shifted(view_of(map_size, glance.letterbox), shift)
+            view = shifted(view_of(map_size, letterbox), shift)
 
             def look(chosen: IntArray) -> CompactMasks:
                 windows = cells_around(boxes[chosen], view)
-                own = [layer[chosen] for layer in layers]
-                masks = masks_inside(mask_map.numpy(), own, windows)
+                layers = layers_of(kernels.numpy()[chosen], centres[chosen], len(mask_map))
+                masks = masks_inside(mask_map.numpy(), layers, windows)
                 return WindowedMasks(masks, windows[:, :2], map_size, shift)
         else:
 
             @torch.inference_mode()
             def look(chosen: IntArray) -> CompactMasks:
                 index = torch.from_numpy(chosen).to(kernels.device)
-                responses = dynamic_network(mask_map, kernels[index], centres[index])
+                origins = torch.from_numpy(centres[chosen]).to(kernels.device)
+                responses = dynamic_network(mask_map, kernels[index], origins)
                 return GpuMasks(responses.sigmoid(), shift)
 
         return DeferredMasks(look, len(boxes), map_size)
@@ -180,14 +185,6 @@ class CenterNetDetector:
         self.runner.join()
         # Nobody waits for the frames of a detector that is gone.
         self._leave = weakref.finalize(self, self.runner.leave)
-
-    def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Scores, labels, x and y of the highest peaks over all classes, falling."""
-        count = self.config.max_detections
-        scores, x, y = top_peaks(heat, self.config.peak_window, count)
-        labels = torch.arange(len(heat), device=heat.device).view(-1, 1).expand_as(scores)
-        index = scores.flatten().topk(min(count, scores.numel())).indices
-        return tuple(values.flatten()[index] for values in (scores, labels, x, y))  # type: ignore[return-value]
 
 
 def letterbox_of(image_size: tuple[int, int], config: DetectorConfig) -> Letterbox:

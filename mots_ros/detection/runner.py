@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.types import Image
 from mots_ros.detection.recorded import Recorded, Work
+from mots_ros.nets.decode import decode
 from mots_ros.nets.normalise import letterboxed, normalised, statistics
 from mots_ros.nets.quantised import unrounded
+from mots_ros.nets.search import search
 from mots_ros.nets.searchtrack import Features, HeadMaps, SearchTrackNet
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 GATHER_S = 0.004
 """How long the network waits for the frames of other cameras: those that take their pictures at the
 same moment do not arrive at quite the same."""
+
+TRACKS_AT_ONCE = 16
+"""A GPU searches for a multiple of so many: what it recorded holds for one number alone."""
 
 
 @dataclass
@@ -66,10 +73,19 @@ class NetworkRunner:
         self.fingerprint = fingerprint
         self.precision = str(precision).removeprefix("torch.")
         self.graph_threads = graph_threads
-        works = self._all, self._before_heads, self._after_features, self._unrounded_heads
-        self._whole, self._backbone, self._heads, self._exact_heads = self._parts = [
+        works = (
+            self._all,
+            self._before_heads,
+            self._after_features,
+            self._unrounded_heads,
+            partial(decode, self.net),
+        )
+        self._whole, self._backbone, self._heads, self._exact_heads, self._decode = parts = [
             _compiled(work, graph_threads) if graph_threads else Recorded(work) for work in works
         ]
+        # A processor's graph would have to be made anew for each number of tracks.
+        self._search = Recorded(search)
+        self._parts = [*parts, self._search]
         self._channels = statistics()
         self._tracker_heads: dict[Hashable, nn.Module] = {}
         self._users = 0
@@ -124,6 +140,35 @@ class NetworkRunner:
         with self._network:
             heads = self._exact_heads if signed else self._heads
             return HeadMaps(*heads(features.shared, features.detail))
+
+    @torch.inference_mode()
+    def decode(
+        self, shared: Tensor, maps: HeadMaps, window: int, count: int
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """See ``nets.decode.decode``, of the features and maps of one frame."""
+        with self._network:
+            return self._decode(  # type: ignore[return-value]
+                shared, maps.heat, maps.size, maps.offset, maps.amodal, window=window, count=count
+            )
+
+    @torch.inference_mode()
+    def search(
+        self,
+        search: Tensor,
+        size: Tensor,
+        offset: Tensor | None,
+        kernels: Tensor,
+        centres: Tensor,
+        **settings: int,
+    ) -> tuple[Tensor, Tensor]:
+        """See ``nets.search.search``."""
+        count = len(kernels)
+        if kernels.is_cuda:
+            more = (0, 0, 0, -count % TRACKS_AT_ONCE)
+            kernels, centres = F.pad(kernels, more), F.pad(centres, more)
+        with self._network:
+            boxes, scores = self._search(search, size, offset, kernels, centres, **settings)
+        return boxes[:count], scores[:count]
 
     def _passed(
         self, repeated: Recorded | Compiled, image: Image, letterbox: Letterbox

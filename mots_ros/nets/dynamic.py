@@ -6,6 +6,8 @@ One function serves both uses: CondInst's masks and SearchTrack's searcher (sect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ from scipy.special import expit
 from torch import Tensor
 
 from mots_ros.core.types import FloatArray
+
+Values = TypeVar("Values", FloatArray, Tensor)
 
 COORDINATE_SCALE = 128.0
 """Map pixels by which the relative coordinates are divided."""
@@ -138,14 +142,18 @@ def _coordinates(like: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack((x.expand(size), y.unsqueeze(1).expand(size)))
 
 
-def layers_of(weights: Tensor, centres: Tensor, c: int) -> tuple[Tensor, ...]:
+def layers_of(weights: Values, centres: Values, c: int) -> tuple[Values, ...]:
     """Weights [N, out, in] and biases [N, out, 1] of the three layers, one after the other.
 
-    Arguments as for ``dynamic_network``; the centre's share of the coordinate channels is in the
-    first bias.
+    Arguments as for ``dynamic_network``, of either library; the centre's share of the coordinate
+    channels is in the first bias.
     """
     n = len(weights)
-    w1, w2, w3, b1, b2, b3 = weights.split([c * (c + 2), c * c, c, c, c, 1], dim=1)
-    w1 = w1.view(n, c, c + 2)
-    b1 = b1.unsqueeze(2) + w1[:, :, :2] @ (centres / COORDINATE_SCALE).unsqueeze(2)
-    return w1, b1, w2.view(n, c, c), b2.unsqueeze(2), w3.unsqueeze(1), b3.unsqueeze(2)
+    lengths = (c * (c + 2), c * c, c, c, c, 1)
+    w1, w2, w3, b1, b2, b3 = (
+        weights[:, end - length : end]
+        for length, end in zip(lengths, accumulate(lengths), strict=True)
+    )
+    w1 = w1.reshape(n, c, c + 2)
+    b1 = b1[..., None] + w1[:, :, :2] @ (centres / COORDINATE_SCALE)[..., None]
+    return w1, b1, w2.reshape(n, c, c), b2[..., None], w3[:, None], b3[..., None]

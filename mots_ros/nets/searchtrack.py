@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mots_ros.nets.deformable import DeformableConv
 from mots_ros.nets.dla import DLA, DLAUp, IDAUp
-from mots_ros.nets.dynamic import parameter_count
+from mots_ros.nets.dynamic import Values, parameter_count
 from mots_ros.nets.precision import full_precision, widened
 
 MASK_CHANNELS = 8
@@ -129,8 +129,8 @@ class Head(nn.Sequential):
     def at(self, features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """The same at single pixels [N, out] (int64 [N] each), from their 3x3 neighbourhoods."""
         wide, relu, last = self._layers
-        patches = neighbourhoods(features, batch, y, x).permute(0, 2, 3, 1).flatten(1)
-        hidden = F.linear(patches, wide.weight.permute(0, 2, 3, 1).flatten(1), wide.bias)
+        patches = neighbourhoods(features, batch, y, x).flatten(1)
+        hidden = F.linear(patches, wide.weight.flatten(1), wide.bias)
         return F.linear(relu(hidden), last.weight.flatten(1), last.bias)
 
     def narrow_parts(self) -> tuple[nn.Module, ...]:
@@ -273,10 +273,9 @@ class SearchTrackNet(nn.Module):
         assert self.conv_weight is not None, "this network has no masks"
         return self.conv_weight.at(shared, batch, y, x)
 
-    def mask_centres(self, y: Tensor, x: Tensor) -> Tensor:
-        """Where on the mask map are the objects [N, 2] (x, y) at y, x (int64 [N]) of the others."""
-        centres = torch.stack((x, y), dim=1).float()
-        return 2 * centres + 0.5 if self.spec.fine_masks else centres
+    def mask_centres(self, pixels: Values) -> Values:
+        """Where on the mask map are the objects [N, 2] (x, y) in these pixels of the others."""
+        return 2 * pixels + 0.5 if self.spec.fine_masks else pixels
 
 
 def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Tensor:
@@ -289,8 +288,7 @@ def neighbourhoods(features: Tensor, batch: Tensor, y: Tensor, x: Tensor) -> Ten
     around = torch.arange(-1, 2, device=features.device)
     rows, columns = y.view(-1, 1, 1) + around.view(1, 3, 1), x.view(-1, 1, 1) + around
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    # Advanced indices around a slice put the objects first and the channels last.
-    found = features[
-        batch.view(-1, 1, 1), :, rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    ]
-    return found.masked_fill(~inside.unsqueeze(3), 0).permute(0, 3, 1, 2)
+    rows = rows.clamp(0, height - 1) + height * batch.view(-1, 1, 1)
+    pixels = (columns.clamp(0, width - 1) + width * rows).flatten()
+    found = features.movedim(1, 0).flatten(1).gather(1, pixels.expand(features.shape[1], -1))
+    return found.view(len(found), *inside.shape).movedim(0, 1).masked_fill(~inside.unsqueeze(1), 0)

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from mots_ros.core.types import CompactMasks, FloatArray
+from mots_ros.core.types import CompactMasks, FloatArray, IntArray
 from mots_ros.nets.searchtrack import HeadMaps
 
-MasksAt = Callable[[Tensor, Tensor, FloatArray], FloatArray | CompactMasks]
+MasksAt = Callable[[IntArray, FloatArray], FloatArray | CompactMasks]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Seen:
     maps: the dense heads, a batch of one.
     x, y: int64 [N] the map pixel in which each object was found.
     boxes: [N, 4] xyxy in continuous map coordinates.
-    masks_at: mask probabilities [M, h, w] of whatever is centred in the map pixels x, y (int64 [M]
-        each) and has the given boxes [M, 4] in image pixels, outside which they may be 0; None for
-        a network without masks.
+    search_kernels: [N, 593] the search network of each object.
+    masks_at: mask probabilities [M, h, w] of whatever is centred in the map pixels x, y
+        (int64 [M, 2]) and has the given boxes [M, 4] in image pixels, outside which they may be 0;
+        None for a network without masks.
     """
 
     shared: Tensor
@@ -37,6 +38,7 @@ class Seen:
     x: Tensor
     y: Tensor
     boxes: Tensor
+    search_kernels: Tensor
     masks_at: MasksAt | None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import sys
-from array import array
 from collections.abc import Sequence
 
 import numpy as np
+from rclpy.serialization import serialize_message
 from rosbags.image import message_to_cvimage
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
@@ -62,13 +63,14 @@ class DetectionsMessage:
         return Detection2DArray(header=header, detections=parts)
 
 
-def to_masks_message(tracked: TrackedFrame) -> Image:
-    """The mono16 label image of one frame, with its camera's header."""
+def to_masks_message(tracked: TrackedFrame) -> bytes:
+    """The mono16 label image of one frame as a serialised sensor_msgs/Image, with its camera's
+    header."""
     return _image(to_header(tracked), "mono16", tracked.label_image)
 
 
-def to_rgb_message(frame: Frame | TrackedFrame, image: ImageArray) -> Image:
-    """An RGB picture of a frame as an rgb8 message with its camera's header."""
+def to_rgb_message(frame: Frame | TrackedFrame, image: ImageArray) -> bytes:
+    """An RGB picture of a frame as a serialised rgb8 message with its camera's header."""
     return _image(to_header(frame), "rgb8", image)
 
 
@@ -79,17 +81,16 @@ def to_header(frame: Frame | TrackedFrame) -> Header:
     return header
 
 
-def _image(header: Header, encoding: str, pixels: ImageArray | LabelImage) -> Image:
+def _image(header: Header, encoding: str, pixels: ImageArray | LabelImage) -> bytes:
     height, width = pixels.shape[:2]
-    # rclpy takes an array('B') as it is and checks anything else byte by byte.
-    data = array("B")
-    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
-    return Image(
+    empty = Image(
         header=header,
         height=height,
         width=width,
         encoding=encoding,
         is_bigendian=int(sys.byteorder == "big"),
-        step=len(data) // height,
-        data=data,
+        step=pixels.nbytes // height,
     )
+    # The pixels come last, after their number of bytes. As a field they would be copied four times.
+    length, content = struct.pack("=I", pixels.nbytes), np.ascontiguousarray(pixels).data
+    return b"".join((serialize_message(empty)[:-4], length, content))

@@ -11,7 +11,7 @@ from mots_ros.core.costs import matching_cost, search_affinity
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.track_book import TrackBook, means_of
 from mots_ros.core.types import FloatArray, Observation, Track, TrackedDetections
-from mots_ros.nets.search import SearchFeatures, search
+from mots_ros.nets.search import SearchFeatures
 
 
 class SearchTracker:
@@ -68,13 +68,15 @@ class SearchTracker:
         expected = stand.astype(np.float32)[:, None]
         with torch.inference_mode():
             kernels = torch.stack([track.memory for track in tracks])
-            boxes, scores = search(
-                features,
+            boxes, scores = features.look(
+                features.search,
+                features.size,
+                features.offset,
                 kernels,
                 torch.from_numpy(centres).to(kernels),
-                self.config.search_region,
-                self.config.search_peak_window,
-                self.config.search_candidates,
+                region=self.config.search_region,
+                window=self.config.search_peak_window,
+                count=self.config.search_candidates,
             )
             # In one piece, for the sake of a GPU.
             proposed = torch.cat((boxes, scores.unsqueeze(2)), dim=2).cpu().numpy()

@@ -132,10 +132,7 @@ class SiamMOTTracker:
         masks_at, masks = observation.features.masks_at, None
         if masks_at is not None:
             centres = observation.letterbox.image_to_map(boxes.centres(found))
-            device = observation.features.shared.device
-            with torch.inference_mode():
-                x, y = torch.from_numpy(centres).to(device, torch.int64).unbind(1)
-                masks = masks_at(x, y, found)
+            masks = masks_at(centres.astype(np.int64), found)
         return Detections(found, visibility, labels, masks)
 
     def _templates(

@@ -106,7 +106,7 @@ def drawn_masks_loss(
     ``detection_losses``."""
     x, y = batch.place.unbind(1)
     kernels = net.mask_kernels(shared, batch.frame, y, x).split(batch.counts)
-    places = net.mask_centres(y, x).split(batch.counts)
+    places = net.mask_centres(batch.place.float()).split(batch.counts)
     logits = torch.cat(
         [
             dynamic_network(frame_map, weights, centres)
