@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mots_ros.build import build_pipeline
 from mots_ros.config import Config
@@ -29,9 +31,18 @@ from mots_ros.detection import detector as detector_module
 from mots_ros.detection.gpu_masks import GpuMasks
 from mots_ros.detection.recorded import Recorded
 from mots_ros.detection.runner import NetworkRunner
+from mots_ros.nets.decode import decode
 from mots_ros.nets.dynamic import dynamic_network_around, parameter_count
 from mots_ros.nets.normalise import letterboxed, normalised, statistics
-from mots_ros.nets.searchtrack import DLA34, LIGHT, NetworkSpec, SearchTrackNet
+from mots_ros.nets.search import search
+from mots_ros.nets.searchtrack import (
+    DLA34,
+    DLA34_MOT,
+    LIGHT,
+    Features,
+    NetworkSpec,
+    SearchTrackNet,
+)
 from mots_ros.trackers.searchtrack import SearchTracker
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
@@ -190,6 +201,39 @@ def test_nothing_in_a_network_waits_for_its_device_or_brings_it_anything(spec: N
     assert maps.heat.shape == (1, 2, 16, 24) and maps.heat.is_meta
 
 
+class Unwilling(TorchDispatchMode):
+    """Refuses what waits for a GPU, or brings something to it."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, given: tuple[Any, ...] = (), named: Any = None
+    ) -> Any:
+        aten = torch.ops.aten
+        refused = (aten.lift_fresh.default, aten.item.default, aten.nonzero.default)
+        assert function not in refused, function
+        if function is aten.index.Tensor:
+            assert all(index is None or index.dtype is torch.int64 for index in given[1])
+        return function(*given, **(named or {}))
+
+
+@pytest.mark.parametrize("spec", [LIGHT, DLA34_MOT], ids=["masks", "amodal"])
+@pytest.mark.parametrize("region", [0, 7])
+def test_neither_do_decoding_and_search(spec: NetworkSpec, region: int) -> None:
+    torch.manual_seed(0)
+    net = SearchTrackNet(replace(spec, head_channels=8)).eval()
+    shared, places = torch.rand(1, spec.channels[2], 16, 24), 16 * torch.rand(5, 2)
+    with torch.inference_mode():
+        maps = net.heads(Features(shared, shared, ladder=()))
+        assert maps.offset is not None
+        with Unwilling():
+            found, kernels, _ = decode(
+                net, shared, maps.heat, maps.size, maps.offset, maps.amodal, window=3, count=5
+            )
+            settings = {"region": region, "window": 5, "count": 3}
+            search(maps.search[0], maps.size[0], maps.offset[0], kernels, places, **settings)
+    with pytest.raises(AssertionError), Unwilling():
+        found[found[:, 4] > 0.5]
+
+
 class OnGpu(torch.Tensor):
     """Says that it is on a GPU."""
 
@@ -211,20 +255,20 @@ class FakeGraph:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     """Doubles and trebles tensors, with a CUDA that is made up."""
-    seen: list[tuple[Tensor, tuple[Any, ...]]] = []
+    seen: list[tuple[Tensor, tuple[Any, ...], int]] = []
 
-    def work(given: Tensor) -> tuple[Any, ...]:
+    def work(given: Tensor, factor: int = 1) -> tuple[Any, ...]:
         if given.shape == (3,):
             raise RuntimeError("operation not permitted when stream is capturing")
-        found = (2 * given, None, 3 * given)
-        seen.append((given, found))
+        found = (2 * factor * given, None, 3 * given)
+        seen.append((given, found, factor))
         return found
 
     @contextmanager
     def capture(graph: FakeGraph, **_: Any) -> Iterator[None]:
         yield
-        graph.given, graph.outputs = seen[-1]
-        graph.work = work
+        graph.given, graph.outputs, factor = seen[-1]
+        graph.work = partial(work, factor=factor)
 
     class Stream:
         def wait_stream(self, other: Any) -> None:
@@ -265,6 +309,12 @@ def test_what_was_not_used_for_longest_makes_way(
     assert [shape for ((shape,),) in zip(recorded._recordings, strict=True)] == [(1,), (4,)]
 
 
+def test_each_setting_is_recorded(recorded: Recorded) -> None:
+    for factor in (1, 4, 1):
+        assert recorded(on_gpu(1, 2), factor=factor)[0].tolist() == [2 * factor, 4 * factor]
+    assert len(recorded._recordings) == 2
+
+
 def test_recordings_can_be_forgotten(recorded: Recorded) -> None:
     recorded(on_gpu(1, 2))
     recorded.forget()
@@ -290,6 +340,28 @@ def test_what_cannot_be_recorded_runs_as_it_is(
     assert [record.message for record in caplog.records] == [
         "going on without a CUDA graph: CUDA error: operation not permitted"
     ]
+
+
+def test_a_gpu_searches_for_few_numbers_of_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    runner, counts = NetworkRunner(SearchTrackNet(LIGHT), torch.device("cpu")), []
+    maps = torch.randn(16, 12, 20), torch.rand(2, 12, 20), None
+    kernels, centres = torch.randn(33, parameter_count(16)), 12 * torch.rand(33, 2)
+    settings = {"region": 7, "window": 5, "count": 3}
+    recorded = runner._search
+
+    def spy(*given: Any, **settings: int) -> Any:
+        counts.append([len(tensor) for tensor in given[3:]])
+        return recorded(*given, **settings)
+
+    monkeypatch.setattr(runner, "_search", spy)
+    for count in (1, 16, 17, 33):
+        here = kernels[:count], centres[:count]
+        expected = search(*maps, *here, **settings)
+        there = here[0].as_subclass(OnGpu), here[1]
+        for mine, other in zip(runner.search(*maps, *there, **settings), expected, strict=True):
+            torch.testing.assert_close(mine.as_subclass(Tensor), other)
+    assert counts == [[16, 16], [16, 16], [32, 32], [48, 48]]
 
 
 @needs_gpu

@@ -24,10 +24,12 @@ from small_net import SMALL, small_net
 openvino = pytest.importorskip("openvino", reason="openvino is not made for this machine")
 
 from mots_ros.detection.compiled import Compiled  # noqa: E402
+from mots_ros.detection.runner import NetworkRunner  # noqa: E402
 
 needs_vnni = pytest.mark.skipif(
     bool(why_not_int8()), reason=f"this machine lacks {why_not_int8()}: eight bits would overflow"
 )
+CPU = torch.device("cpu")
 STEM = "base.base_layer.0"
 
 
@@ -186,6 +188,39 @@ def test_results_stay_what_they_are(compiled: Compiled) -> None:
     first = compiled(given, None)
     compiled(torch.zeros(1, 4, 3), None)
     torch.testing.assert_close(first[0], 2 * given)
+
+
+def test_each_setting_has_a_graph() -> None:
+    compiled = Compiled(lambda image, other, *, factor: (factor * image,), 1)
+    given = torch.rand(2, 3)
+    for factor in (2, 3, 2):
+        (found,) = compiled(given, None, factor=factor)
+        torch.testing.assert_close(found, factor * given)
+    assert len(compiled._requests) == 2
+
+
+@pytest.mark.parametrize("offset_head", [True, False])
+@pytest.mark.parametrize("amodal_head", [True, False])
+@torch.inference_mode()
+def test_a_graph_decodes_as_torch_does(amodal_head: bool, offset_head: bool) -> None:
+    torch.manual_seed(0)
+    spec = replace(SMALL, mask_head=not amodal_head, amodal_head=amodal_head)
+    net = SearchTrackNet(replace(spec, offset_head=offset_head)).eval().requires_grad_(False)
+    graph, plain = NetworkRunner(net, CPU, graph_threads=1), NetworkRunner(net, CPU)
+    for features in torch.randn(3, 1, 8, 12, 20):
+        maps = net.heads(Features(features, features, ladder=()))
+        for window, count in ((5, 5), (3, 5), (3, 1000)):
+            found, expected = (
+                each.decode(features, maps, window, count) for each in (graph, plain)
+            )
+            assert len(found[0]) == min(count, 2 * 12 * 20)
+            # What follows are pixels that are no peaks, in any order.
+            peaks = int((expected[0][:, 4] > 0).sum())
+            assert 5 <= peaks < 2 * 12 * 20
+            assert (found[2] is None) == (expected[2] is None) == amodal_head
+            for mine, other in zip(found, expected, strict=True):
+                if mine is not None and other is not None:
+                    torch.testing.assert_close(mine[:peaks], other[:peaks], rtol=1e-4, atol=1e-4)
 
 
 def test_few_shapes_are_kept(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2DArray, LabelInfo
@@ -26,10 +27,11 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from box_worlds import tracked_frame
 from mots_ros.config import Config, parameters
+from mots_ros.core.types import Frame
 from mots_ros.data.bags import header_stamp_ns
 from mots_ros.data.image_messages import label_image
 from mots_ros.parameter import ConfigError
-from mots_ros.ros.convert import DetectionsMessage
+from mots_ros.ros.convert import DetectionsMessage, to_rgb_message
 from mots_ros.ros.interface import LATCHED, QUEUE
 from mots_ros.ros.node import SUCCESS, TrackerNode
 from ros_bench import SIZE, Bench, LookingAhead, StubPipeline, image_message
@@ -114,6 +116,7 @@ def test_an_image_comes_back_as_detections_and_masks_with_its_header(ros: Ros) -
     assert (box.center.position.x, box.center.position.y) == (SIZE[1] / 4, SIZE[0] / 2)
     assert (box.size_x, box.size_y) == (SIZE[1] / 2, SIZE[0])
     assert masks.encoding == "mono16"
+    assert masks.is_bigendian == (sys.byteorder == "big")
     labels = label_image(masks, "masks")
     assert labels.shape == SIZE
     assert (labels[:, : SIZE[1] // 2] == 7).all()
@@ -154,6 +157,18 @@ def test_a_message_has_what_its_frame_has_and_nothing_of_the_one_before() -> Non
     assert (part.bbox.center.position.x, part.bbox.center.position.y) == (6, 5)
     assert (part.bbox.size_x, part.bbox.size_y) == (6, 2)
     assert not message.of(tracked_frame(SIZE, {})).detections
+
+
+@pytest.mark.parametrize("frame_id", ["", "cam", "left_camera"])
+def test_pictures_are_serialised_as_ros_does(frame_id: str) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (3, 10, 3), np.uint8)[:, ::2]
+    frame = Frame(7_000_000_008, frame_id, rgb)
+    picture = deserialize_message(to_rgb_message(frame, rgb), Image)
+    assert (picture.header.stamp.sec, picture.header.stamp.nanosec) == (7, 8)
+    assert picture.header.frame_id == frame_id
+    assert (picture.encoding, picture.step) == ("rgb8", 15)
+    np.testing.assert_array_equal(np.reshape(picture.data, (3, 5, 3)), rgb)
+    assert len(serialize_message(picture)) == len(to_rgb_message(frame, rgb))
 
 
 def test_label_info_names_the_classes(ros: Ros) -> None:

@@ -82,7 +82,7 @@ METHODS: dict[str, Callable[[NDArray[Any]], Matches]] = {"greedy": greedy, "hung
 
 def _matches(pairs: Any, shape: tuple[int, ...]) -> Matches:
     pairs = np.array(pairs, np.int64).reshape(-1, 2)
-    unmatched = [
-        np.setdiff1d(np.arange(length), pairs[:, side]) for side, length in enumerate(shape)
-    ]
-    return Matches(pairs, *unmatched)
+    left = [np.ones(length, bool) for length in shape]
+    for side, taken in zip(left, pairs.T, strict=True):
+        side[taken] = False
+    return Matches(pairs, *map(np.flatnonzero, left))
