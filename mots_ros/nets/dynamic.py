@@ -103,18 +103,25 @@ def masks_inside(
         Each window's probabilities [h, w].
     """
     y, x = (np.arange(side, dtype=np.float32) / -COORDINATE_SCALE for side in features.shape[1:])
-    masks = []
-    for (left, top, right, bottom), w1, b1, w2, b2, w3, b3 in zip(
-        windows.tolist(), *layers, strict=True
-    ):
-        inside = np.empty((2 + len(features), bottom - top, right - left), np.float32)
+    width, height = (windows[:, 2:] - windows[:, :2]).T
+    ends = np.cumsum(width * height).tolist()
+    objects = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    # All objects' pixels side by side, so that small things are done at once for all. The last
+    # channel, of ones, is what a layer multiplies its bias with.
+    values = np.ones((len(features) + 3, int((width * height).sum())), np.float32)
+    for pixels, (left, top, right, bottom) in zip(objects, windows.tolist(), strict=True):
+        inside = values[:-1, pixels].reshape(-1, bottom - top, right - left)
         inside[0], inside[1] = x[left:right], y[top:bottom, None]
         inside[2:] = features[:, top:bottom, left:right]
-        hidden = w1 @ inside.reshape(len(inside), -1) + b1
-        hidden = w2 @ np.maximum(hidden, 0, out=hidden) + b2
-        logits = w3 @ np.maximum(hidden, 0, out=hidden) + b3
-        masks.append(expit(logits.reshape(inside.shape[1:])))
-    return masks
+    for depth in range(3):
+        weights = np.concatenate(layers[2 * depth : 2 * depth + 2], axis=2)
+        given = np.maximum(values, 0, out=values) if depth else values
+        values = np.ones((weights.shape[1] + 1, values.shape[1]), np.float32)
+        for pixels, own in zip(objects, weights, strict=True):
+            np.matmul(own, given[:, pixels], out=values[:-1, pixels])
+    probability = expit(values[0])
+    sizes = zip(height, width, strict=True)
+    return [probability[pixels].reshape(size) for pixels, size in zip(objects, sizes, strict=True)]
 
 
 def _regions(features: Tensor, corners: Tensor, size: tuple[int, int]) -> Tensor:

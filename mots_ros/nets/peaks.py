@@ -32,11 +32,15 @@ def top_peaks(
 def _largest_around(maps: Tensor, reach: int) -> Tensor:
     """The largest value at most ``reach`` rows and columns away from every pixel [N, H, W] >= 0.
 
-    Shifted maps against each other take a tenth of the time of pooling, which the processor does
-    pixel by pixel.
+    Shifted maps against each other, each as wide as those before together, take a tenth of the time
+    of pooling, which the processor does pixel by pixel.
     """
+    window = 2 * reach + 1
     for axis, border in ((1, (0, 0, reach, reach)), (2, (reach, reach))):
-        length, padded = maps.shape[axis], F.pad(maps, border)
-        for shift in range(2 * reach + 1):
-            maps = torch.maximum(maps, padded.narrow(axis, shift, length))
+        maps, seen = F.pad(maps, border), 1
+        while seen < window:
+            shift = min(seen, window - seen)
+            length = maps.shape[axis] - shift
+            maps = torch.maximum(maps.narrow(axis, 0, length), maps.narrow(axis, shift, length))
+            seen += shift
     return maps
