@@ -191,7 +191,11 @@ def test_the_edge_of_a_region_is_no_peak() -> None:
         assert ((found[:, 0] + found[:, 2]) / 2).tolist() == pytest.approx(expected), centre
 
 
-def test_masks_inside_windows_equal_those_of_the_whole_map() -> None:
+@pytest.mark.parametrize("together", [1, 100, 10_000])
+def test_masks_inside_windows_equal_those_of_the_whole_map(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mots_ros.nets.dynamic._PIXELS", together)
     torch.manual_seed(0)
     features, weights = torch.rand(8, 12, 20) - 0.5, torch.rand(4, parameter_count(8)) - 0.5
     centres = torch.tensor([[3.0, 4.0], [19.0, 11.0], [0.0, 0.0], [8.0, 8.0]])

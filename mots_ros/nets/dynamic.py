@@ -6,7 +6,7 @@ One function serves both uses: CondInst's masks and SearchTrack's searcher (sect
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +24,9 @@ COORDINATE_SCALE = 128.0
 
 _HIDDEN_VALUES = 2**18
 """Values of a hidden layer that stay in a processor's cache until the next layer reads them."""
+
+_PIXELS = 2**15
+"""Of masks that are computed together, but for the last one's: two megabytes."""
 
 
 def parameter_count(channels: int) -> int:
@@ -102,25 +105,36 @@ def masks_inside(
     Returns:
         Each window's probabilities [h, w].
     """
+    ends = np.cumsum((windows[:, 2:] - windows[:, :2]).prod(axis=1))
+    masks = []
+    for _, group in groupby(range(len(windows)), lambda index: ends[index] // _PIXELS):
+        some = list(group)
+        masks += _side_by_side(features, [layer[some] for layer in layers], windows[some].tolist())
+    return masks
+
+
+def _side_by_side(
+    features: FloatArray, layers: Sequence[FloatArray], windows: list[list[int]]
+) -> list[FloatArray]:
+    """``masks_inside`` with all objects' pixels in one array: what takes a call for each thing, and
+    things are small, takes one for all."""
     y, x = (np.arange(side, dtype=np.float32) / -COORDINATE_SCALE for side in features.shape[1:])
-    width, height = (windows[:, 2:] - windows[:, :2]).T
-    ends = np.cumsum(width * height).tolist()
+    sizes = [(bottom - top, right - left) for left, top, right, bottom in windows]
+    ends = list(accumulate(height * width for height, width in sizes))
     objects = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-    # All objects' pixels side by side, so that small things are done at once for all. The last
-    # channel, of ones, is what a layer multiplies its bias with.
-    values = np.ones((len(features) + 3, int((width * height).sum())), np.float32)
-    for pixels, (left, top, right, bottom) in zip(objects, windows.tolist(), strict=True):
-        inside = values[:-1, pixels].reshape(-1, bottom - top, right - left)
+    # A layer multiplies its bias with the last channel.
+    values = np.ones((len(features) + 3, ends[-1]), np.float32)
+    for pixels, size, (left, top, right, bottom) in zip(objects, sizes, windows, strict=True):
+        inside = values[:-1, pixels].reshape(-1, *size)
         inside[0], inside[1] = x[left:right], y[top:bottom, None]
         inside[2:] = features[:, top:bottom, left:right]
     for depth in range(3):
         weights = np.concatenate(layers[2 * depth : 2 * depth + 2], axis=2)
         given = np.maximum(values, 0, out=values) if depth else values
-        values = np.ones((weights.shape[1] + 1, values.shape[1]), np.float32)
+        values = np.ones((weights.shape[1] + 1, ends[-1]), np.float32)
         for pixels, own in zip(objects, weights, strict=True):
             np.matmul(own, given[:, pixels], out=values[:-1, pixels])
     probability = expit(values[0])
-    sizes = zip(height, width, strict=True)
     return [probability[pixels].reshape(size) for pixels, size in zip(objects, sizes, strict=True)]
 
 
