@@ -102,6 +102,27 @@ def test_heads_see_signed_features_unrounded() -> None:
     assert (rounded.heat - expected.heat).abs().max() > 0.1 * expected.heat.std()
 
 
+def test_a_frame_does_not_wait_for_another_camera_s_pass() -> None:
+    runner = NetworkRunner(small_net(), CPU)
+    runner.join()
+    runner.join()
+    shared, maps = runner.look(picture(0), PLAIN)
+    assert maps.offset is not None
+    place, found = (maps.search[0], maps.size[0], maps.offset[0]), []
+
+    def track() -> None:
+        peaks, kernels, _ = runner.decode(shared, maps, window=3, count=4)
+        found.append(
+            runner.search(*place, kernels, peaks[:, 6:], region=7, window=5, count=3)[1].shape
+        )
+
+    thread = threading.Thread(target=track, daemon=True)
+    with runner._network:
+        thread.start()
+        thread.join(5.0)
+    assert found == [(4, 3)]
+
+
 def test_a_camera_does_not_wait_long_for_another(passes: list[int]) -> None:
     runner = NetworkRunner(small_net(), CPU)
     runner.join()

@@ -93,6 +93,8 @@ class NetworkRunner:
         self._arrival = threading.Condition()
         # Reentrant, for a detector that is forgotten leaves in whichever thread collects garbage.
         self._network = threading.RLock()
+        # What is done to one frame does not wait until another camera's has passed the network.
+        self._frame = threading.Lock()
 
     def join(self) -> None:
         """From now on there is one camera more."""
@@ -146,7 +148,7 @@ class NetworkRunner:
         self, shared: Tensor, maps: HeadMaps, window: int, count: int
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """See ``nets.decode.decode``, of the features and maps of one frame."""
-        with self._network:
+        with self._frame:
             return self._decode(  # type: ignore[return-value]
                 shared, maps.heat, maps.size, maps.offset, maps.amodal, window=window, count=count
             )
@@ -166,7 +168,7 @@ class NetworkRunner:
         if kernels.is_cuda:
             more = (0, 0, 0, -count % TRACKS_AT_ONCE)
             kernels, centres = F.pad(kernels, more), F.pad(centres, more)
-        with self._network:
+        with self._frame:
             boxes, scores = self._search(search, size, offset, kernels, centres, **settings)
         return boxes[:count], scores[:count]
 
