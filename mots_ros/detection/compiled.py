@@ -21,7 +21,7 @@ _CORE = openvino.Core()
 signals."""
 
 _KEPT = 8
-"""Shapes whose graphs are kept, the oldest of which goes first."""
+"""Graphs that are kept, each for its shapes and settings, the oldest of which goes first."""
 
 
 @dataclass(frozen=True)
