@@ -42,7 +42,8 @@ class WithoutMotionMap(SearchTracker):
         """See ``Tracker.step``."""
         features = observation.features
         kernels = without_coordinates(features.kernels, channels=len(features.search))
-        return super().step(replace(observation, features=replace(features, kernels=kernels)))
+        features = replace(features, find=lambda: kernels)
+        return super().step(replace(observation, features=features))
 
 
 class WithoutKalman(SearchTracker):

@@ -248,6 +248,7 @@ def _stopwatches(stages: Times, pipeline: Pipeline) -> Iterator[None]:
             (NetworkRunner, "_look", "network"),
             (NetworkRunner, "_input", "preprocess"),
             (CenterNetDetector, "__call__", "detector"),
+            (CenterNetDetector, "_found", "found"),
             (pipeline.detector.head, "_look", "search"),
             (type(pipeline.tracker), "step", "tracker"),
             (mots_ros.pipeline, "compose_label_image", "masks"),
@@ -262,8 +263,10 @@ def _tell_apart(stages: Times) -> None:
     stages["network"][-1] -= stages["preprocess"][-1]
     stages["publish"][-1] -= stages["masks"][-1]
     last = {stage: values[-1] for stage, values in stages.items()}
-    stages["decode"].append(last["detector"] - last["preprocess"] - last["network"])
-    stages["associate"].append(last["tracker"] - last["search"])
+    # The tracker asks for the detections, perhaps after its search.
+    begun = last["detector"] - last["preprocess"] - last["network"]
+    stages["decode"].append(begun + last["found"])
+    stages["associate"].append(last["tracker"] - last["search"] - last["found"])
     stages[OUTSIDE].append(sum(stages[stage][-1] for stage in STAGES if stage != "network"))
 
 

@@ -31,20 +31,15 @@ class GivenObjects:
         shared, maps = self._runner.look(frame.image, letterbox)
         offset = None if maps.offset is None else maps.offset[0]
         height, width = letterbox.map_size
-        observations = []
-        for detections in sets:
+
+        def seen(detections: Detections) -> Observation[SearchFeatures]:
             centres = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
             cells = np.floor(letterbox.image_to_map(centres)).astype(np.int64)
             x, y = torch.from_numpy(cells.clip(0, (width - 1, height - 1))).to(shared.device).T
             kernels = self._runner.net.search_kernels(shared, torch.zeros_like(x), y, x)
-            observations.append(
-                Observation(
-                    frame,
-                    letterbox,
-                    detections,
-                    SearchFeatures(
-                        maps.search[0], maps.size[0], offset, kernels, self._runner.search
-                    ),
-                )
+            features = SearchFeatures(
+                maps.search[0], maps.size[0], offset, lambda: kernels, self._runner.search
             )
-        return observations
+            return Observation(frame, letterbox, lambda: detections, features)
+
+        return list(map(seen, sets))

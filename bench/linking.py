@@ -178,7 +178,10 @@ def _seen(recorded: Recorded, setup: Setup) -> tuple[Iterator[Frame], Observe]:
     letterbox, black = letterbox_of(size, setup.config.detector), np.zeros((*size, 3), np.uint8)
 
     def observe(frame: Frame, sets: list[Detections]) -> list[Observation[Any]]:
-        return [Observation(frame, letterbox, detections, None) for detections in sets]
+        def seen(detections: Detections) -> Observation[Any]:
+            return Observation(frame, letterbox, lambda: detections, None)
+
+        return list(map(seen, sets))
 
     return (Frame(round(i * 1e9 / rate), "", black) for i in range(length)), observe
 

@@ -48,10 +48,10 @@ def observe(number: int, *boxes: tuple[int, int, int, int]) -> Observation[Searc
     kernels = torch.zeros(len(boxes), parameter_count(16))
     kernels[:, -1] = -10
     features = SearchFeatures(
-        torch.zeros(16, 16, 32), torch.zeros(2, 16, 32), None, kernels, search
+        torch.zeros(16, 16, 32), torch.zeros(2, 16, 32), None, lambda: kernels, search
     )
     frame = Frame(number * 10**8, "camera", np.zeros((*SIZE, 3), np.uint8))
-    return Observation(frame, LETTERBOX, detections, features)
+    return Observation(frame, LETTERBOX, lambda: detections, features)
 
 
 class Parade:
@@ -186,7 +186,7 @@ def test_a_search_without_the_motion_map_is_not_led_astray() -> None:
         tracker = kind(TrackerConfig(candidate_boxes="released"))
         for number in range(2):
             seen = observe(number, (8, 16, 32, 32))
-            features = replace(seen.features, kernels=kernel.unsqueeze(0))
+            features = replace(seen.features, find=lambda: kernel.unsqueeze(0))
             ids[kind] = tracker.step(replace(seen, features=features)).ids.tolist()
     assert ids == {SearchTracker: [2], ablations.WithoutMotionMap: [1]}
 

@@ -47,7 +47,10 @@ def parade(length: int) -> Annotation:
 
 
 def observe(frame: Frame, sets: list[Detections]) -> list[Observation[Any]]:
-    return [Observation(frame, LETTERBOX, detections, None) for detections in sets]
+    def seen(detections: Detections) -> Observation[Any]:
+        return Observation(frame, LETTERBOX, lambda: detections, None)
+
+    return list(map(seen, sets))
 
 
 def observation(number: int, *boxes: tuple[int, ...], label: int = 0) -> Observation[Any]:

@@ -29,7 +29,7 @@ def observe(number: int, *objects: Object) -> Observation[FloatArray]:
     )
     looks = np.array([looks for _, looks in objects], np.float32).reshape(-1, 2)
     frame = Frame(number * 10**8, "camera", np.zeros((*SIZE, 3), np.uint8))
-    return Observation(frame, Letterbox.contain(SIZE, SIZE), detections, looks)
+    return Observation(frame, Letterbox.contain(SIZE, SIZE), lambda: detections, looks)
 
 
 def ids(tracker: CSTracker, number: int, *objects: Object) -> list[int]:

@@ -1,5 +1,6 @@
 """The detector reads boxes, labels and masks where the network puts them, in image pixels."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 from mots_ros.config import DetectorConfig
 from mots_ros.core.letterbox import Letterbox
 from mots_ros.core.masks import cells_around
-from mots_ros.core.types import Frame
+from mots_ros.core.types import Frame, Image
 from mots_ros.detection.detector import CenterNetDetector, letterbox_of
 from mots_ros.detection.runner import NetworkRunner
 from mots_ros.nets.dynamic import parameter_count
@@ -74,6 +75,31 @@ def test_one_object_in_image_pixels() -> None:
     inside[top:bottom, left:right] = True
     np.testing.assert_array_equal(np.asarray(found.masks)[0] > 0.5, drawn & inside)
     assert observation.features.kernels.shape == (1, 593)
+
+
+def test_an_observation_that_was_read_holds_no_more_than_it_tells() -> None:
+    """Whole drives are recorded: the features alone are megabytes a frame."""
+    kept: list[weakref.ref[Tensor]] = []
+
+    class Watched(NetworkRunner):
+        def look(self, image: Image, letterbox: Letterbox) -> tuple[Tensor, HeadMaps]:
+            shared, maps = super().look(image, letterbox)
+            kept.extend(map(weakref.ref, (shared, maps.heat)))
+            return shared, maps
+
+    detector = CenterNetDetector(Watched(DrawnNet(COARSE), CPU), CONFIG, SearchHead(search))
+    (observation,) = detector(FRAME)
+    assert all(each() is not None for each in kept)
+    assert len(observation.detections) == len(observation.features.kernels) == 1
+    np.asarray(observation.detections.masks)
+    assert [each() for each in kept] == [None, None]
+
+
+def test_parameters_of_a_frame_are_those_when_it_came() -> None:
+    detector = CenterNetDetector(NetworkRunner(DrawnNet(COARSE), CPU), CONFIG)
+    (observation,) = detector(FRAME)
+    detector.config = replace(CONFIG, score_threshold=0.95)
+    assert len(observation.detections) == 1
 
 
 def test_nothing_above_the_threshold_is_an_empty_observation() -> None:

@@ -35,7 +35,7 @@ def observation(number: float, *objects: Seen, masks: bool = True) -> Observatio
     )
     embeddings = np.array([looks for _, looks in objects], np.float32).reshape(-1, 2)
     frame = Frame(round(number * 1e8), "camera", np.zeros((64, 96, 3), np.uint8))
-    return Observation(frame, LETTERBOX, detections, embeddings)
+    return Observation(frame, LETTERBOX, lambda: detections, embeddings)
 
 
 def tracker(**settings: Any) -> DIORTracker:
@@ -81,7 +81,7 @@ def test_masks_of_another_map_are_compared_by_their_boxes() -> None:
         np.zeros((1, 8, 12), np.float32),
     )
     narrow = Letterbox.contain((64, 96), (32, 48))
-    again = Observation(other.frame, narrow, smaller, other.features)
+    again = Observation(other.frame, narrow, lambda: smaller, other.features)
     assert ids(dior.step(again)) == [1]
 
 
@@ -93,7 +93,7 @@ def test_masks_that_lie_elsewhere_in_the_same_map_are_compared_by_their_boxes() 
     other = observation(1, ((2, 2, 6, 10), UP))
     detections = replace(other.detections, masks=moved)
     elsewhere = replace(LETTERBOX, offset_x=40.0)
-    assert ids(dior.step(replace(other, detections=detections, letterbox=elsewhere))) == [1]
+    assert ids(dior.step(replace(other, find=lambda: detections, letterbox=elsewhere))) == [1]
 
 
 @pytest.mark.parametrize("masks", [True, False])

@@ -10,7 +10,7 @@ import torch
 
 from mots_ros.nets.dior import DIORHead, DIORSpec, SpatialDistiller, TemporalDistiller
 from mots_ros.nets.searchtrack import HeadMaps
-from mots_ros.nets.tracker_head import Seen
+from mots_ros.nets.tracker_head import Objects, Seen
 
 TINY = DIORSpec(channels=1, past=1, future=1)
 
@@ -93,7 +93,8 @@ def seen(boxes: torch.Tensor) -> Seen:
     maps = HeadMaps(*[torch.zeros(1, 1, 12, 20)] * 6)
     x, y = torch.zeros((2, len(boxes)), dtype=torch.int64)
     shared = torch.rand(1, 4, 12, 20)
-    return Seen(shared, shared, (), maps, x, y, boxes, torch.zeros(len(boxes), 593), None)
+    objects = Objects(x, y, boxes, torch.zeros(len(boxes), 593))
+    return Seen(shared, shared, (), maps, lambda: objects, None)
 
 
 def test_a_head_reads_one_unit_vector_for_each_detection() -> None:

@@ -384,7 +384,7 @@ def test_a_recorded_network_gives_what_it_gives_unrecorded(precision: str) -> No
             apart, expected_maps = runner.heads(found, signed=False), net.heads(found)
             signed = runner.heads(found, signed=True)
             place = maps.search[0], maps.size[0], maps.offset[0]
-            peaks, kernels, _ = runner.decode(shared, maps, window=3, count=5)
+            peaks, kernels, _ = runner.decode(shared, maps, window=3, count=5)()
             single = decode(net, shared, maps.heat, maps.size, maps.offset, None, window=3, count=5)
             wanted: Any = {"region": 7, "window": 5, "count": 3}
             asked = *place, kernels, 4 + peaks[:, 6:] / 2

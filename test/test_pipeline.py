@@ -36,7 +36,7 @@ class OneCar:
         masks[0, 2:6, 4:8] = 1
         boxes = np.array([[16, 8, 32, 24]], np.float32)
         seen = Detections(boxes, np.array([0.9], np.float32), np.array([0]), masks)
-        return [Observation(frame, LETTERBOX, seen, None)]
+        return [Observation(frame, LETTERBOX, lambda: seen, None)]
 
     def finish(self) -> list[Observation[None]]:
         return []
@@ -95,7 +95,8 @@ def test_masks_are_composed_when_somebody_looks() -> None:
                 return WindowedMasks.whole(masks[chosen])
 
             deferred = DeferredMasks(look, len(masks), masks.shape[1:])
-            return [replace(seen, detections=replace(seen.detections, masks=deferred))]
+            found = replace(seen.detections, masks=deferred)
+            return [replace(seen, find=lambda: found)]
 
     (expected,) = Pipeline(OneCar(), SortTracker(TrackerConfig())).step(frame(7))
     (tracked,) = Pipeline(Unseen(), SortTracker(TrackerConfig())).step(frame(7))

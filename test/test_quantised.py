@@ -190,6 +190,14 @@ def test_results_stay_what_they_are(compiled: Compiled) -> None:
     torch.testing.assert_close(first[0], 2 * given)
 
 
+def test_what_is_started_is_read_later_whoever_else_starts(compiled: Compiled) -> None:
+    """The tensors that came are nobody's any more, and some results nobody wants."""
+    finished = [compiled.start(torch.full((1, 3, 400), value), None) for value in (1.0, 2.0, 3.0)]
+    del finished[1]
+    assert compiled(torch.full((1, 3, 400), 5.0), None)[0].unique().tolist() == [10]
+    assert [found[0].unique().tolist() for found in (read() for read in finished)] == [[2], [6]]
+
+
 def test_each_setting_has_a_graph() -> None:
     compiled = Compiled(lambda image, other, *, factor: (factor * image,), 1)
     given = torch.rand(2, 3)
@@ -211,7 +219,7 @@ def test_a_graph_decodes_as_torch_does(amodal_head: bool, offset_head: bool) -> 
         maps = net.heads(Features(features, features, ladder=()))
         for window, count in ((5, 5), (3, 5), (3, 1000)):
             found, expected = (
-                each.decode(features, maps, window, count) for each in (graph, plain)
+                each.decode(features, maps, window, count)() for each in (graph, plain)
             )
             assert len(found[0]) == min(count, 2 * 12 * 20)
             # What follows are pixels that are no peaks, in any order.

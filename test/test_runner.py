@@ -111,7 +111,7 @@ def test_a_frame_does_not_wait_for_another_camera_s_pass() -> None:
     place, found = (maps.search[0], maps.size[0], maps.offset[0]), []
 
     def track() -> None:
-        peaks, kernels, _ = runner.decode(shared, maps, window=3, count=4)
+        peaks, kernels, _ = runner.decode(shared, maps, window=3, count=4)()
         found.append(
             runner.search(*place, kernels, peaks[:, 6:], region=7, window=5, count=3)[1].shape
         )

@@ -50,11 +50,35 @@ def observe(
         maps,
         torch.full((2, *maps.shape[1:]), SIDE / 4.0),
         None,
-        torch.stack(kernels) if kernels else torch.zeros(0, parameter_count(16)),
+        lambda: torch.stack(kernels) if kernels else torch.zeros(0, parameter_count(16)),
         search,
     )
     image = np.zeros((*SIZE, 3), np.uint8)
-    return Observation(Frame(frame * 10**8, "camera", image), LETTERBOX, detections, features)
+    seen = Frame(frame * 10**8, "camera", image)
+    return Observation(seen, LETTERBOX, lambda: detections, features)
+
+
+def test_the_search_does_not_wait_for_the_detections() -> None:
+    asked: list[str] = []
+
+    def look(*given: Any, **settings: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append("search")
+        return search(*given, **settings)
+
+    def noted(seen: Observation[SearchFeatures]) -> Observation[SearchFeatures]:
+        found, kernels = seen.detections, seen.features.kernels
+
+        def find() -> Detections:
+            asked.append("detections")
+            return found
+
+        features = replace(seen.features, find=lambda: kernels, look=look)
+        return replace(seen, find=find, features=features)
+
+    tracker = SearchTracker(TrackerConfig())
+    for number in range(2):
+        tracker.step(noted(observe(number, {1: (10, 10)})))
+    assert asked == ["detections", "search", "detections"]
 
 
 def test_looks_keep_the_ids_where_overlap_swaps_them() -> None:

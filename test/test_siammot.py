@@ -91,7 +91,8 @@ def observe(
         hot[0, y, x] = heat
     features = SiamMOTFeatures(shared, HEAD.templates(shared, in_map), hot, masks_at)
     image = np.zeros((*SIZE, 3), np.uint8)
-    return Observation(Frame(frame * 10**8, "camera", image), LETTERBOX, detections, features)
+    seen = Frame(frame * 10**8, "camera", image)
+    return Observation(seen, LETTERBOX, lambda: detections, features)
 
 
 def tracker(**settings: object) -> SiamMOTTracker:

@@ -20,7 +20,7 @@ from mots_ros.nets.siammot import (
     moved,
     penalty,
 )
-from mots_ros.nets.tracker_head import Seen
+from mots_ros.nets.tracker_head import Objects, Seen
 
 SMALL = SiamMOTSpec(features=4, channels=4, template=5, groups=2, region=3, hidden=8)
 
@@ -160,9 +160,8 @@ def test_the_head_reads_templates_and_what_the_detector_is_sure_of(head: SiamMOT
     maps = HeadMaps(heat, torch.zeros(1, 2, 6, 8), None, None, torch.zeros(1, 16, 6, 8), None)
     shared, pixel = torch.rand(1, 4, 6, 8), torch.tensor([3])
     boxes = torch.tensor([[2.0, 1.0, 5.0, 4.0]])
-    features = head.read(
-        Seen(shared, shared, (), maps, pixel, pixel, boxes, torch.zeros(1, 593), None)
-    )
+    objects = Objects(pixel, pixel, boxes, torch.zeros(1, 593))
+    features = head.read(Seen(shared, shared, (), maps, lambda: objects, None))
     assert (features.heat > 0.4).nonzero().tolist() == [
         [0, y, x] for y in (1, 2, 3) for x in (2, 3, 4)
     ]

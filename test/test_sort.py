@@ -23,7 +23,7 @@ def see(tracker, seconds, boxes):
         np.zeros(len(boxes), np.int64),
     )
     frame = Frame(round(seconds * 1e9), "camera", IMAGE)
-    return tracker.step(Observation(frame, LETTERBOX, detections, None)).ids.tolist()
+    return tracker.step(Observation(frame, LETTERBOX, lambda: detections, None)).ids.tolist()
 
 
 def test_a_moving_object_is_found_behind_an_occlusion():

@@ -41,7 +41,7 @@ def silent_search(detections: Detections) -> SearchFeatures:
     never[:, -1] = -10
     height, width = LETTERBOX.map_size
     maps = torch.zeros(16, height, width), torch.ones(2, height, width), None
-    return SearchFeatures(*maps, never, search)
+    return SearchFeatures(*maps, lambda: never, search)
 
 
 def one_look(detections: Detections) -> FloatArray:
@@ -107,7 +107,7 @@ class Candidate:
         for array in (detections.boxes, detections.scores, detections.labels):
             array.flags.writeable = False
         frame = Frame(number * FRAME_NS, "camera", np.zeros((*SIZE, 3), np.uint8))
-        return Observation(frame, LETTERBOX, detections, self.features(detections))
+        return Observation(frame, LETTERBOX, lambda: detections, self.features(detections))
 
 
 TRACKERS = {
@@ -161,7 +161,8 @@ def test_masks_stay_with_their_detections(candidate: Candidate) -> None:
     tracker = candidate.make(TrackerConfig())
     observation = candidate.observation(0, (5, 10, 0), (100, 60, 1))
     masks = np.random.default_rng(0).random((2, *LETTERBOX.map_size), np.float32)
-    observation = replace(observation, detections=replace(observation.detections, masks=masks))
+    detections = replace(observation.detections, masks=masks)
+    observation = replace(observation, find=lambda: detections)
     tracked = tracker.step(observation)
     assert tracked.detections.masks is not None
     np.testing.assert_array_equal(tracked.detections.masks, masks)

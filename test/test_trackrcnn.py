@@ -61,7 +61,7 @@ def observe(
     )
     frame = Frame(number * 10**8, "camera", texture() if image is None else image)
     looks = np.array([[thing.looks, 0.5] for thing in things], np.float32).reshape(-1, 2)
-    return Observation(frame, LETTERBOX, detections, looks)
+    return Observation(frame, LETTERBOX, lambda: detections, looks)
 
 
 def tracker(**settings: object) -> TrackRCNNTracker:
@@ -253,7 +253,7 @@ def test_another_input_is_another_view(association: str) -> None:
     masks = np.zeros((1, *wider.map_size), np.float32)
     other = observe(1, Thing(44))
     detections = replace(other.detections, masks=masks)
-    assert ids(seat, replace(other, letterbox=wider, detections=detections)) == [1]
+    assert ids(seat, replace(other, letterbox=wider, find=lambda: detections)) == [1]
 
 
 def test_another_shape_of_images_is_another_view() -> None:

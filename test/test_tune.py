@@ -52,7 +52,7 @@ class Waiting:
         whole = WindowedMasks.whole(masks)
         deferred = DeferredMasks(lambda chosen: whole[chosen], 1, masks.shape[1:])
         found = Detections(boxes, score, np.zeros(1, np.int64), deferred)
-        return [Observation(frame, LETTERBOX, found, None)]
+        return [Observation(frame, LETTERBOX, lambda: found, None)]
 
     def forget(self) -> None:
         self._waiting = None

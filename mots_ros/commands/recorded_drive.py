@@ -61,10 +61,10 @@ class RecordedDrive:
 
 def _settled(seen: Observation[Any]) -> Observation[Any]:
     """The same without the network's maps, from which masks would be computed later."""
-    masks = seen.detections.masks
-    if not isinstance(masks, DeferredMasks):
-        return seen
-    return replace(seen, detections=replace(seen.detections, masks=masks.looked_at))
+    found = seen.detections
+    if isinstance(found.masks, DeferredMasks):
+        found = replace(found, masks=found.masks.looked_at)
+    return replace(seen, find=lambda: found)
 
 
 class _Playback:

@@ -98,12 +98,22 @@ class Detections:
 
 @dataclass(frozen=True)
 class Observation(Generic[FeaturesT]):
-    """What a detector saw in one frame; ``features`` is whatever its tracker needs beside it."""
+    """What a detector saw in one frame.
+
+    find: tells the detections; until somebody asks they may still be in work, while a tracker that
+        knows what to do without them goes on.
+    features: whatever the tracker needs beside them.
+    """
 
     frame: Frame
     letterbox: Letterbox
-    detections: Detections
+    find: Callable[[], Detections]
     features: FeaturesT
+
+    @cached_property
+    def detections(self) -> Detections:
+        """What was found."""
+        return self.find()
 
 
 class TrackStatus(Enum):

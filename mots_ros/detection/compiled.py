@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,42 @@ class _Request:
     request: openvino.InferRequest
     found: list[tuple[int, ...]]
     returned: list[bool]
+
+    def prepare(self, given: Sequence[Tensor]) -> list[Tensor]:
+        """Be ready to work on these tensors; returns those that will hold the results."""
+        # Another camera's frame may still be in work.
+        self.request.wait()
+        # Whoever asked keeps them; a request's own are overwritten by the next frame.
+        found = [torch.empty(shape) for shape in self.found]
+        for i, tensor in enumerate(given):
+            self.request.set_input_tensor(i, _shared(tensor))
+        for i, tensor in enumerate(found):
+            self.request.set_output_tensor(i, _shared(tensor))
+        return found
+
+    def result(self, found: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+        """What the function returns, of which these are those that are tensors."""
+        rest = iter(found)
+        return tuple(next(rest) if returned else None for returned in self.returned)
+
+
+class _InWork:
+    """Waits for what a request makes of tensors, and gives it. They live until it is done with
+    them, also where nobody asks."""
+
+    def __init__(self, it: _Request, given: Sequence[Tensor], found: Sequence[Tensor]) -> None:
+        self._it, self._given, self._found = it, given, found
+
+    def __call__(self) -> tuple[Tensor | None, ...]:
+        self._it.request.wait()
+        return self._it.result(self._found)
+
+    def __del__(self) -> None:
+        self._it.request.wait()
+
+
+def _shared(tensor: Tensor) -> openvino.Tensor:
+    return openvino.Tensor(tensor.numpy(), shared_memory=True)
 
 
 def _deformable(node: NodeContext) -> list[openvino.Output]:
@@ -73,6 +109,27 @@ class Compiled:
 
     def __call__(self, *given: Any, **settings: Any) -> tuple[Any, ...]:
         """What the function makes of tensors, and None where there is none."""
+        it, here = self._request(given, settings)
+        found = it.prepare(here)
+        it.request.infer(share_outputs=True)
+        return it.result(found)
+
+    def start(self, *given: Any, **settings: Any) -> Callable[[], tuple[Any, ...]]:
+        """As a call, but other threads do the work while the caller goes on; what comes back waits
+        for the result, and may do so in any thread."""
+        it, here = self._request(given, settings)
+        found = it.prepare(here)
+        it.request.start_async()
+        return _InWork(it, here, found)
+
+    def forget(self) -> None:
+        """Give the graphs' memory back."""
+        self._requests.clear()
+
+    def _request(
+        self, given: Sequence[Tensor | None], settings: Mapping[str, Any]
+    ) -> tuple[_Request, list[Tensor]]:
+        """The graph for these tensors, and those of them that it takes."""
         here = [tensor.contiguous() for tensor in given if tensor is not None]
         key = *(tensor.shape for tensor in here), *settings.items()
         if key not in self._requests:
@@ -81,19 +138,7 @@ class Compiled:
             self._requests[key] = self._compiled(given, settings)
         # The last one used is the last to go.
         it = self._requests[key] = self._requests.pop(key)
-        # Whoever asked keeps them; a request's own are overwritten by the next frame.
-        found = [torch.empty(shape) for shape in it.found]
-        for i, tensor in enumerate(here):
-            it.request.set_input_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
-        for i, tensor in enumerate(found):
-            it.request.set_output_tensor(i, openvino.Tensor(tensor.numpy(), shared_memory=True))
-        it.request.infer(share_outputs=True)
-        rest = iter(found)
-        return tuple(next(rest) if returned else None for returned in it.returned)
-
-    def forget(self) -> None:
-        """Give the graphs' memory back."""
-        self._requests.clear()
+        return it, here
 
     def _compiled(self, given: Sequence[Tensor | None], settings: Mapping[str, Any]) -> _Request:
         """The graph for these settings and the shapes of these tensors."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mots_ros.config import DetectorConfig
 from mots_ros.core.boxes import strongest
+from mots_ros.core.later import Later
 from mots_ros.core.letterbox import INPUT_SIZE, Letterbox
 from mots_ros.core.masks import (
     CORNER,
@@ -24,11 +25,11 @@ from mots_ros.core.masks import (
 )
 from mots_ros.core.types import CompactMasks, Detections, FloatArray, Frame, IntArray, Observation
 from mots_ros.detection.gpu_masks import GpuMasks
-from mots_ros.detection.runner import NetworkRunner
+from mots_ros.detection.runner import Decoded, NetworkRunner
 from mots_ros.detection.window import Glance, Window
 from mots_ros.nets.dynamic import dynamic_network, layers_of, masks_inside
 from mots_ros.nets.searchtrack import Features, HeadMaps
-from mots_ros.nets.tracker_head import Seen, TrackerHead
+from mots_ros.nets.tracker_head import Objects, Seen, TrackerHead
 
 NETWORK_STRIDE = 32
 LONGEST_SIDE = 4096
@@ -99,29 +100,40 @@ class CenterNetDetector:
 
     def _observed(self, glance: Glance, maps: HeadMaps) -> Observation[Any]:
         shared, ladder = glance.features.shared, glance.features.ladder
-        peaks, search, masks = self.runner.decode(
+        decoded = self.runner.decode(
             shared, maps, self.config.peak_window, self.config.max_detections
         )
-        # In one piece, best first: a GPU is waited for once to know what it found.
+        found = Later(partial(self._found, glance, maps, decoded, self.config))
+        features = None
+        if self._head:
+            masks_at = partial(self._masks_at, glance, maps) if maps.mask is not None else None
+            features = self._head.read(
+                Seen(shared, glance.raw, ladder, maps, lambda: found.value[1], masks_at)
+            )
+        return Observation(glance.frame, glance.letterbox, lambda: found.value[0], features)
+
+    @torch.inference_mode()
+    def _found(
+        self, glance: Glance, maps: HeadMaps, decoded: Decoded, config: DetectorConfig
+    ) -> tuple[Detections, Objects]:
+        """What remains of a frame's peaks, which come in one piece, best first."""
+        peaks, search, masks = decoded()
         found = peaks.cpu().numpy()
-        found = found[found[:, 4] > self.config.score_threshold]
+        found = found[found[:, 4] > config.score_threshold]
         remain = np.flatnonzero(
-            strongest(found[:, :4], found[:, 4], found[:, 5], self.config.nms_overlap)
+            strongest(found[:, :4], found[:, 4], found[:, 5], config.nms_overlap)
         )
         found = found[remain]
-        boxes = glance.letterbox.map_to_image(found[:, :4])
-        drawn = masks_at = features = None
+        index = torch.from_numpy(remain).to(peaks.device, non_blocking=True)
+        boxes, drawn = glance.letterbox.map_to_image(found[:, :4]), None
         if masks is not None:
-            drawn = self._masks(glance.letterbox, maps, masks[remain], found[:, 6:], boxes)
-            masks_at = partial(self._masks_at, glance, maps)
-        detections = Detections(boxes, found[:, 4], found[:, 5].astype(np.int64), drawn)
-        if self._head:
-            at = torch.from_numpy(found).to(shared.device)
-            x, y = at[:, 6:].long().unbind(1)
-            features = self._head.read(
-                Seen(shared, glance.raw, ladder, maps, x, y, at[:, :4], search[remain], masks_at)
-            )
-        return Observation(glance.frame, glance.letterbox, detections, features)
+            drawn = self._masks(glance.letterbox, maps, masks[index], found[:, 6:], boxes)
+        there = peaks[index]
+        x, y = there[:, 6:].long().unbind(1)
+        return (
+            Detections(boxes, found[:, 4], found[:, 5].astype(np.int64), drawn),
+            Objects(x, y, there[:, :4], search[index]),
+        )
 
     @torch.inference_mode()
     def _masks_at(
@@ -160,8 +172,10 @@ class CenterNetDetector:
 
             @torch.inference_mode()
             def look(chosen: IntArray) -> CompactMasks:
-                index = torch.from_numpy(chosen).to(kernels.device)
-                origins = torch.from_numpy(centres[chosen]).to(kernels.device)
+                index, origins = (
+                    torch.from_numpy(each).to(kernels.device, non_blocking=True)
+                    for each in (chosen, centres[chosen])
+                )
                 responses = dynamic_network(mask_map, kernels[index], origins)
                 return GpuMasks(responses.sigmoid(), shift)
 
@@ -176,7 +190,8 @@ class CenterNetDetector:
         """Need the network again, and send a black image through it: its first pass takes several
         times as long as any later one, and a camera would not wait.
         """
-        self(Frame(0, "", np.zeros((*INPUT_SIZE, 3), np.uint8)))
+        for observation in self(Frame(0, "", np.zeros((*INPUT_SIZE, 3), np.uint8))):
+            observation.find()
         self.forget()
 
     def _join(self) -> None:

@@ -68,6 +68,11 @@ class Recorded:
         recording.graph.replay()
         return _cloned(recording.found)
 
+    def start(self, *given: Any, **settings: Any) -> Callable[[], tuple[Any, ...]]:
+        """As a call, of which the result is asked for later; see ``Compiled.start``."""
+        found = self(*given, **settings)
+        return lambda: found
+
     def forget(self) -> None:
         """Give the recordings' memory back; they must not outlive the tensors they work with."""
         self._recordings.clear()

@@ -33,6 +33,10 @@ TRACKS_AT_ONCE = 16
 """A GPU searches for a multiple of so many: what it recorded holds for one number alone."""
 
 
+Decoded = Callable[[], tuple[Tensor, Tensor, Tensor | None]]
+"""Waits for what ``nets.decode.decode`` returns, and gives it."""
+
+
 @dataclass
 class _Place:
     """A frame in the queue, and in the end what came of it."""
@@ -144,14 +148,12 @@ class NetworkRunner:
             return HeadMaps(*heads(features.shared, features.detail))
 
     @torch.inference_mode()
-    def decode(
-        self, shared: Tensor, maps: HeadMaps, window: int, count: int
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """See ``nets.decode.decode``, of the features and maps of one frame."""
+    def decode(self, shared: Tensor, maps: HeadMaps, window: int, count: int) -> Decoded:
+        """See ``nets.decode.decode``, of the features and maps of one frame; goes on while the
+        caller does other things, and is waited for where its result is asked for."""
+        given = shared, maps.heat, maps.size, maps.offset, maps.amodal
         with self._frame:
-            return self._decode(  # type: ignore[return-value]
-                shared, maps.heat, maps.size, maps.offset, maps.amodal, window=window, count=count
-            )
+            return self._decode.start(*given, window=window, count=count)  # type: ignore[return-value]
 
     @torch.inference_mode()
     def search(
@@ -212,8 +214,8 @@ class NetworkRunner:
         images, letterbox = [place.image for place in places], places[0].letterbox
         if self.device.type == "cpu":
             return _batch([letterbox.warp(image) for image in images])
-        # Up they go as they came, once, as bytes.
-        return letterboxed(_batch(images).to(self.device), letterbox)
+        # Up they go as they came, once, as bytes, and nobody waits for it.
+        return letterboxed(_batch(images).to(self.device, non_blocking=True), letterbox)
 
     def _all(self, images: Tensor) -> tuple[Tensor | None, ...]:
         features = self.net.features(normalised(images, self._channels))

@@ -169,6 +169,8 @@ class CSTrackHead(nn.Module):
 
     def read(self, seen: Seen) -> FloatArray:
         """See ``TrackerHead.read``: embeddings [N, D] of length one."""
-        first = torch.zeros_like(seen.x)
-        embeddings: FloatArray = self(seen.raw, seen.ladder, first, seen.y, seen.x).cpu().numpy()
+        objects = seen.find()
+        first = torch.zeros_like(objects.x)
+        found: Tensor = self(seen.raw, seen.ladder, first, objects.y, objects.x)
+        embeddings: FloatArray = found.cpu().numpy()
         return embeddings

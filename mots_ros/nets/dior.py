@@ -122,7 +122,8 @@ class DIORHead(nn.Module):
 
     def read(self, seen: Seen) -> FloatArray:
         """An embedding of length 1 for every detection, [N, dimensions]."""
-        frame = torch.zeros_like(seen.x)
-        embeddings, _ = self.distiller(seen.shared, seen.boxes, frame)
+        objects = seen.find()
+        frame = torch.zeros_like(objects.x)
+        embeddings, _ = self.distiller(seen.shared, objects.boxes, frame)
         unit: FloatArray = F.normalize(embeddings, dim=1).cpu().numpy()
         return unit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -59,15 +60,20 @@ class SearchFeatures:
     """What SearchTrack needs of one frame beside the detections.
 
     search [16, h, w], size [2, h, w], offset [2, h, w] or None: head maps at stride 4.
-    kernels: [N, 593] the search network of every detection.
+    find: tells the kernels; until somebody asks they may still be in work.
     look: the function ``search``, or what does the same.
     """
 
     search: Tensor
     size: Tensor
     offset: Tensor | None
-    kernels: Tensor
+    find: Callable[[], Tensor]
     look: Callable[..., tuple[Tensor, Tensor]]
+
+    @cached_property
+    def kernels(self) -> Tensor:
+        """The search network of every detection [N, 593]."""
+        return self.find()
 
 
 class SearchHead:
@@ -81,8 +87,13 @@ class SearchHead:
     def read(self, seen: Seen) -> SearchFeatures:
         """See ``TrackerHead.read``."""
         search, size, offset = seen.maps.search[0], seen.maps.size[0], seen.maps.offset
+        find = seen.find
         return SearchFeatures(
-            search, size, None if offset is None else offset[0], seen.search_kernels, self._look
+            search,
+            size,
+            None if offset is None else offset[0],
+            lambda: find().search_kernels,
+            self._look,
         )
 
 

@@ -102,7 +102,8 @@ class SiamMOTHead(nn.Module):
         """See ``TrackerHead.read``."""
         shared = self.embed(seen.shared)
         heat = F.max_pool2d(seen.maps.heat[0].sigmoid(), 3, stride=1, padding=1)
-        return SiamMOTFeatures(shared, self.templates(shared, seen.boxes), heat, seen.masks_at)
+        templates = self.templates(shared, seen.find().boxes)
+        return SiamMOTFeatures(shared, templates, heat, seen.masks_at)
 
     def templates(self, shared: Tensor, boxes: Tensor, frame: Tensor | None = None) -> Templates:
         """Templates of boxes [N, 4] in continuous map coordinates.

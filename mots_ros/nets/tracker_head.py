@@ -15,17 +15,30 @@ MasksAt = Callable[[IntArray, FloatArray], FloatArray | CompactMasks]
 
 
 @dataclass(frozen=True)
+class Objects:
+    """The N objects that were detected in one frame.
+
+    x, y: int64 [N] the map pixel in which each was found.
+    boxes: [N, 4] xyxy in continuous map coordinates.
+    search_kernels: [N, 593] the search network of each.
+    """
+
+    x: Tensor
+    y: Tensor
+    boxes: Tensor
+    search_kernels: Tensor
+
+
+@dataclass(frozen=True)
 class Seen:
-    """What the network made of one frame in which N objects were detected.
+    """What the network made of one frame.
 
     shared: [1, C, h, w] the features at stride 4 that the dense heads saw; raw: the same before the
         head's context changed them.
     ladder: the neck's maps [1, C_i, h_i, w_i] at strides 8, 16 and 32, in its precision; none for a
         head without context.
     maps: the dense heads, a batch of one.
-    x, y: int64 [N] the map pixel in which each object was found.
-    boxes: [N, 4] xyxy in continuous map coordinates.
-    search_kernels: [N, 593] the search network of each object.
+    find: tells the objects; until somebody asks they may still be in work.
     masks_at: mask probabilities [M, h, w] of whatever is centred in the map pixels x, y
         (int64 [M, 2]) and has the given boxes [M, 4] in image pixels, outside which they may be 0;
         None for a network without masks.
@@ -35,10 +48,7 @@ class Seen:
     raw: Tensor
     ladder: tuple[Tensor, ...]
     maps: HeadMaps
-    x: Tensor
-    y: Tensor
-    boxes: Tensor
-    search_kernels: Tensor
+    find: Callable[[], Objects]
     masks_at: MasksAt | None
 
 

@@ -141,7 +141,8 @@ class TrackRCNNHead(nn.Module):
 
     def read(self, seen: Seen) -> FloatArray:
         """The association vector of every detection, [N, dimensions]."""
-        vectors = self.vectors(seen.shared, seen.boxes, torch.zeros_like(seen.x))
+        objects = seen.find()
+        vectors = self.vectors(seen.shared, objects.boxes, torch.zeros_like(objects.x))
         return vectors.cpu().numpy()
 
 

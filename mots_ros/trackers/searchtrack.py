@@ -27,9 +27,11 @@ class SearchTracker:
 
     def step(self, observation: Observation[SearchFeatures]) -> TrackedDetections:
         """See ``Tracker.step``."""
-        detections, features = observation.detections, observation.features
+        features = observation.features
         tracks = self._book.predict(observation.frame.stamp_ns, self.config)
         candidates, scores = self._propose(tracks, features, observation.letterbox)
+        # The search does not wait until they are read from the maps.
+        detections = observation.detections
         affinity = search_affinity(candidates, scores, detections.boxes)
         labels = np.array([track.label for track in tracks])
         cost = matching_cost(affinity, labels, detections.labels, self.config.min_affinity)
@@ -73,7 +75,7 @@ class SearchTracker:
                 features.size,
                 features.offset,
                 kernels,
-                torch.from_numpy(centres).to(kernels),
+                torch.from_numpy(centres).to(kernels, non_blocking=True),
                 region=self.config.search_region,
                 window=self.config.search_peak_window,
                 count=self.config.search_candidates,

@@ -25,8 +25,8 @@ class SortTracker:
 
     def step(self, observation: Observation[Any]) -> TrackedDetections:
         """See ``Tracker.step``."""
-        detections = observation.detections
         tracks = self._book.predict(observation.frame.stamp_ns, self.config)
+        detections = observation.detections
         expected = kalman.box_of(means_of(tracks))
         affinity = boxes.iou(expected, detections.boxes)
         labels = np.array([track.label for track in tracks])
