@@ -36,6 +36,20 @@ def test_no_boxes():
     assert boxes.area(none).shape == (0,)
 
 
+@given(several, st.data(), st.floats(0, 1))
+def test_the_strongest_remain_as_one_by_one(a, data, overlap):
+    scores, labels = (
+        np.array(data.draw(st.lists(values, min_size=len(a), max_size=len(a))))
+        for values in (st.sampled_from([0.3, 0.5, 0.9]), st.integers(0, 1))
+    )
+    remain: list[int] = []
+    for index in sorted(range(len(a)), key=lambda index: -scores[index]):
+        rivals = [other for other in remain if labels[other] == labels[index]]
+        if not (boxes.iou(a[index : index + 1], a[rivals]) > overlap).any():
+            remain.append(index)
+    assert np.flatnonzero(boxes.strongest(a, scores, labels, overlap)).tolist() == sorted(remain)
+
+
 @given(several, several)
 def test_iou_is_symmetric_and_a_fraction(a, b):
     overlap = boxes.iou(a, b)

@@ -46,11 +46,13 @@ def strongest(
     (non-maximum suppression).
     """
     rivals = (iou(boxes, boxes) > overlap) & (labels[:, None] == labels)
+    np.fill_diagonal(rivals, False)
     remain = np.ones(len(boxes), bool)
-    for index in np.argsort(-scores, kind="stable"):
+    best_first = np.argsort(-scores, kind="stable")
+    # Few have rivals at all.
+    for index in best_first[rivals[best_first].any(axis=1)]:
         if remain[index]:
             remain[rivals[index]] = False
-            remain[index] = True
     return remain
 
 

@@ -120,18 +120,16 @@ class CenterNetDetector:
         peaks, search, masks = decoded()
         found = peaks.cpu().numpy()
         found = found[found[:, 4] > config.score_threshold]
-        remain = np.flatnonzero(
-            strongest(found[:, :4], found[:, 4], found[:, 5], config.nms_overlap)
-        )
-        found = found[remain]
-        index = torch.from_numpy(remain).to(peaks.device, non_blocking=True)
+        scores, labels = found[:, 4], found[:, 5].astype(np.int64)
         boxes, drawn = glance.letterbox.map_to_image(found[:, :4]), None
         if masks is not None:
-            drawn = self._masks(glance.letterbox, maps, masks[index], found[:, 6:], boxes)
+            drawn = self._masks(glance.letterbox, maps, masks, found[:, 6:], boxes)
+        remain = np.flatnonzero(strongest(boxes, scores, labels, config.nms_overlap))
+        index = torch.from_numpy(remain).to(peaks.device, non_blocking=True)
         there = peaks[index]
         x, y = there[:, 6:].long().unbind(1)
         return (
-            Detections(boxes, found[:, 4], found[:, 5].astype(np.int64), drawn),
+            Detections(boxes, scores, labels, drawn).take(remain),
             Objects(x, y, there[:, :4], search[index]),
         )
 
