@@ -17,7 +17,7 @@ class Later(Generic[ValueT]):
 
     @cached_property
     def value(self) -> ValueT:
-        """The value, for which others may have to be waited for; raises what making it raises."""
+        """The value, for which somebody may have to be waited for; raises what making it raises."""
         value = self._make()
         del self._make
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,9 @@ class _Request:
 
     def prepare(self, given: Sequence[Tensor]) -> list[Tensor]:
         """Be ready to work on these tensors; returns those that will hold the results."""
-        # Another camera's frame may still be in work.
-        self.request.wait()
+        # Another camera's frame may still be in work; it is its own if that goes wrong.
+        with suppress(RuntimeError):
+            self.request.wait()
         # Whoever asked keeps them; a request's own are overwritten by the next frame.
         found = [torch.empty(shape) for shape in self.found]
         for i, tensor in enumerate(given):

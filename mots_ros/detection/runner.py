@@ -32,7 +32,6 @@ same moment do not arrive at quite the same."""
 TRACKS_AT_ONCE = 16
 """A GPU searches for a multiple of so many: what it recorded holds for one number alone."""
 
-
 Decoded = Callable[[], tuple[Tensor, Tensor, Tensor | None]]
 """Waits for what ``nets.decode.decode`` returns, and gives it."""
 
