@@ -132,7 +132,7 @@ def test_playing_waits_for_a_listener_of_another_topic(ros: Ros, drive: Path) ->
     player, listener = Player(drive), Node("listener")
     with Bench(player, listener) as bench:
         listener.create_timer(
-            0.2, lambda: listener.create_subscription(Image, "/other/results", print, 1)
+            0.2, lambda: listener.create_subscription(Image, "/other/results", lambda _: None, 1)
         )
         player.wait_for("results")
         assert player.count_subscribers("/other/results") > 0
