@@ -4,7 +4,8 @@ A generated image is tracked again and again with exactly as many tracks as are 
 of its strongest peaks counts as a detection, whatever its score. The full model has random weights
 and ranges, which take as long as those that were learnt and calibrated.
 
-Stages are timed apart from the whole tick: on a GPU each stage waits for the one before it. After
+Stages are timed apart from the whole tick: on a GPU each stage waits for the one before it. On a
+processor, decoding counts where it is waited for, not where it goes on beside the search. After
 each whole tick comes a pass of the network alone, for their ratio. "frame to frame" is the time
 between two frames of a camera that is faster: as in the node, messages go out while the next one is
 in the network. Last comes the memory that a frame holds at most.

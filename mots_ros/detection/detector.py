@@ -189,7 +189,7 @@ class CenterNetDetector:
         times as long as any later one, and a camera would not wait.
         """
         for observation in self(Frame(0, "", np.zeros((*INPUT_SIZE, 3), np.uint8))):
-            observation.find()
+            observation.find()  # Nor for what is only done when somebody asks.
         self.forget()
 
     def _join(self) -> None:

@@ -25,8 +25,8 @@ COORDINATE_SCALE = 128.0
 _HIDDEN_VALUES = 2**18
 """Values of a hidden layer that stay in a processor's cache until the next layer reads them."""
 
-_PIXELS = 2**15
-"""Of masks that are computed together, but for the last one's: two megabytes."""
+_PIXELS = 2**14
+"""Of masks that are computed together, but for the last one's: one megabyte."""
 
 
 def parameter_count(channels: int) -> int:

@@ -87,6 +87,7 @@ class SearchHead:
     def read(self, seen: Seen) -> SearchFeatures:
         """See ``TrackerHead.read``."""
         search, size, offset = seen.maps.search[0], seen.maps.size[0], seen.maps.offset
+        # Whoever keeps a frame's kernels shall not keep all its features.
         find = seen.find
         return SearchFeatures(
             search,
